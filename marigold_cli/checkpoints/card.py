@@ -1,0 +1,61 @@
+"""What is known of a checkpoint before it is loaded. Knows nothing of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marigold_cli.depth import DepthKind
+from marigold_cli.errors import UsageError
+from marigold_cli.inference.options import Noise, PredictOptions, Recipe, Spacing
+
+
+@dataclass(frozen=True)
+class Card:
+    """A checkpoint in diffusers format on this machine, and how it wants to be used.
+
+    Attributes:
+        name: As a user would name it: "tiny", "prs-eth/marigold-depth-v1-1" or a folder.
+        folder: Where its model_index.json lies.
+        identity: The hub's commit, or the sha256 of a folder's configurations and weights.
+        kind: What its numbers mean.
+        scheduler: "ddim" or "lcm".
+        steps: Its own number of denoising steps.
+        resolution: Its own long edge while predicting [px].
+        timesteps: Its own spacing; None where the scheduler has none (LCM).
+        noise: What it was trained to start from.
+        rescale: Whether a single prediction is stretched to [0, 1], as the E2E models need.
+    """
+
+    name: str
+    folder: Path
+    identity: str
+    kind: DepthKind
+    scheduler: str
+    steps: int
+    resolution: int
+    timesteps: Spacing | None
+    noise: Noise = Noise.GAUSSIAN
+    rescale: bool = False
+
+    def decide(self, options: PredictOptions) -> Recipe:
+        """Fill in what the user left open.
+
+        Raises:
+            UsageError: options that contradict each other or this checkpoint.
+        """
+        if options.fast and (options.steps or 1, options.ensemble or 1) != (1, 1):
+            raise UsageError("--fast is one step and one member; leave out --steps and --ensemble")
+        if options.timesteps and not self.timesteps:
+            raise UsageError(f"{self.name}: its scheduler has no --timesteps to choose")
+        spacing = options.timesteps or self.timesteps
+        return Recipe(
+            steps=1 if options.fast else options.steps or self.steps,
+            ensemble=1 if options.fast else options.ensemble or 1,
+            resolution=self.resolution if options.resolution is None else options.resolution,
+            seed=options.seed,
+            timesteps=Spacing.TRAILING if options.fast and self.timesteps else spacing,
+            noise=options.noise or self.noise,
+            resample=options.resample,
+            reduction=options.reduction,
+        )

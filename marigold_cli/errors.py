@@ -1,0 +1,127 @@
+"""What can go wrong, and the exit code that tells a script about it.
+
+    MarigoldError
+    ├── UsageError              2  the call itself is wrong
+    ├── RefusedError            3  refused before any work, so that nothing is mixed or overwritten
+    │   ├── CollisionError         two photos would share an output name
+    │   ├── SettingsMismatchError  the output folder holds results of other settings
+    │   ├── ForeignFileError       a file that is not ours stands at an output's name
+    │   └── OutputInUseError       another run is writing to this folder
+    ├── NoInputError            4  nothing to work on
+    ├── ModelError              5  checkpoint not found, incomplete, or refused as unsafe
+    ├── DeviceError             6  the device asked for cannot be used
+    ├── OutputError             7  the output folder cannot be written any more
+    └── ImageError             10  one photo failed; the others go on
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command; an unknown non-zero code means failure."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    REFUSED = 3
+    NO_INPUT = 4
+    MODEL = 5
+    DEVICE = 6
+    OUTPUT = 7
+    PARTIAL = 10
+    STOPPED = 75
+
+    @property
+    def meaning(self) -> str:
+        """One line for the documentation, in the reader's words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.OK: "every image has a valid output, new or already there",
+    ExitCode.BUG: "a bug in this program (traceback)",
+    ExitCode.USAGE: "wrong usage",
+    ExitCode.REFUSED: (
+        "refused before any work: other settings, foreign files, a name collision, or folder in use"
+    ),
+    ExitCode.NO_INPUT: "no usable input",
+    ExitCode.MODEL: "model not found, incomplete, or refused as unsafe",
+    ExitCode.DEVICE: "device unusable",
+    ExitCode.OUTPUT: "output not writable any more (disk full, read-only); stopped early",
+    ExitCode.PARTIAL: "finished, but some images failed",
+    ExitCode.STOPPED: "stopped early on request; run the same line again to go on",
+}
+
+
+class MarigoldError(Exception):
+    """Something a user can fix; the message says what, where and what to do."""
+
+    exit_code = ExitCode.BUG
+
+
+class UsageError(MarigoldError):
+    """A call that cannot mean anything."""
+
+    exit_code = ExitCode.USAGE
+
+
+class RefusedError(MarigoldError):
+    """A run that would mix or overwrite results."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class CollisionError(RefusedError):
+    """Two photos that would share an output name."""
+
+
+class SettingsMismatchError(RefusedError):
+    """An output folder that is bound to other settings."""
+
+
+class ForeignFileError(RefusedError):
+    """A file without a record where an output should go."""
+
+
+class OutputInUseError(RefusedError):
+    """An output folder that another run is writing to."""
+
+
+class NoInputError(MarigoldError):
+    """Input that is missing or holds no image."""
+
+    exit_code = ExitCode.NO_INPUT
+
+
+class ModelError(MarigoldError):
+    """A checkpoint that is missing, incomplete or unsafe."""
+
+    exit_code = ExitCode.MODEL
+
+
+class DeviceError(MarigoldError):
+    """A device that is absent or cannot hold the model."""
+
+    exit_code = ExitCode.DEVICE
+
+
+class OutputError(MarigoldError):
+    """An output folder that takes no more bytes."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class ImageError(MarigoldError):
+    """One photo that cannot be turned into depth.
+
+    Attributes:
+        kind: A short stable word for the journal, for instance "format" or "truncated".
+    """
+
+    exit_code = ExitCode.PARTIAL
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
