@@ -28,7 +28,7 @@ class DepthMap:
         values: float32 [H, W]; its meaning and unit are told by `kind`.
         kind: What the values mean.
         valid: bool [H, W], False where nothing is known; None: valid everywhere.
-        uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`; None: one member.
+        uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`, or None.
         inverted: True when affine values were turned around, so that 1 is near in depth.
     """
 

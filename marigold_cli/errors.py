@@ -1,17 +1,17 @@
 """What can go wrong, and the exit code that tells a script about it.
 
-    MarigoldError
-    ├── UsageError              2  the call itself is wrong
-    ├── RefusedError            3  refused before any work, so that nothing is mixed or overwritten
-    │   ├── CollisionError         two photos would share an output name
-    │   ├── SettingsMismatchError  the output folder holds results of other settings
-    │   ├── ForeignFileError       a file that is not ours stands at an output's name
-    │   └── OutputInUseError       another run is writing to this folder
-    ├── NoInputError            4  nothing to work on
-    ├── ModelError              5  checkpoint not found, incomplete, or refused as unsafe
-    ├── DeviceError             6  the device asked for cannot be used
-    ├── OutputError             7  the output folder cannot be written any more
-    └── ImageError             10  one photo failed; the others go on
+MarigoldError
+├── UsageError              2  the call itself is wrong
+├── RefusedError            3  refused before any work, so that nothing is mixed or overwritten
+│   ├── CollisionError         two photos would share an output name
+│   ├── SettingsMismatchError  the output folder holds results of other settings
+│   ├── ForeignFileError       a file that is not ours stands at an output's name
+│   └── OutputInUseError       another run is writing to this folder
+├── NoInputError            4  nothing to work on
+├── ModelError              5  checkpoint not found, incomplete, or refused as unsafe
+├── DeviceError             6  the device asked for cannot be used
+├── OutputError             7  the output folder cannot be written any more
+└── ImageError             10  one photo failed; the others go on
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""Pictures with their depth to train on, from seeds, kept on disk once rendered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from marigold_cli.scenes.render import render
+
+HELD_OUT = 1_000_000_000  # seeds from here on are never trained on
+SHARD = 256  # pictures a file
+_RENDER_BATCH = 4  # larger ones fall out of the processor's cache
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A batch to learn from.
+
+    Attributes:
+        rgb: uint8 [B, 3, H, W], sRGB.
+        depth: float16 [B, 1, H, W], z-depth [m].
+    """
+
+    rgb: Tensor
+    depth: Tensor
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.rgb)
+
+
+def draw_pictures(first_seed: int, count: int, height: int, width: int) -> Pictures:
+    """Render the scenes of consecutive seeds."""
+    seeds = range(first_seed, first_seed + count)
+    views = [
+        render(seeds[i : i + _RENDER_BATCH], height, width) for i in range(0, count, _RENDER_BATCH)
+    ]
+    rgb = torch.cat([view.rgb for view in views])
+    depth = torch.cat([view.depth for view in views])
+    return Pictures((rgb * 255).round().to(torch.uint8), depth.to(torch.float16))
+
+
+@dataclass(frozen=True)
+class Library:
+    """Rendered pictures in a folder, one file for each SHARD seeds; missing ones are rendered."""
+
+    folder: Path
+    height: int = 144
+    width: int = 192
+
+    def shard(self, index: int) -> Pictures:
+        """The pictures of seeds [index * SHARD, (index + 1) * SHARD)."""
+        path = self.folder / f"scenes-{self.height}x{self.width}-{index:05d}.safetensors"
+        if not path.exists():
+            self._render(index, path)
+        tensors = load_file(path)
+        return Pictures(tensors["rgb"], tensors["depth"])
+
+    def ready(self) -> int:
+        """How many shards can be read without rendering, counted from the first."""
+        pattern = f"scenes-{self.height}x{self.width}-*.safetensors"
+        return sum(1 for _ in self.folder.glob(pattern))
+
+    def _render(self, index: int, path: Path) -> None:
+        pictures = draw_pictures(index * SHARD, SHARD, self.height, self.width)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        with contextlib.suppress(FileNotFoundError):
+            save_file({"rgb": pictures.rgb, "depth": pictures.depth}, partial)
+            partial.replace(path)

@@ -1,0 +1,185 @@
+"""What is learned: each protocol holds its networks and turns a batch into one loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol as Interface
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from marigold_cli.training.data import Library, Pictures
+from marigold_cli.training.noise import (
+    STRENGTH,
+    add_noise,
+    multi_resolution_noise,
+    normalise_depth,
+    velocity,
+)
+
+
+class Protocol(Interface):
+    """A way to train one network."""
+
+    network: nn.Module
+
+    def loss(self, random: torch.Generator) -> Tensor:
+        """Draw a batch and return what to minimise, a scalar."""
+
+    def save(self, folder: Path) -> None:
+        """Write the trained network in diffusers format, float16."""
+
+
+class AutoencoderProtocol:
+    """Teaches a VAE to give back pictures and depth maps alike."""
+
+    crop = 96  # [px]; the VAE is convolutional, small crops teach it as well
+    kl_weight = 1e-5
+
+    def __init__(self, autoencoder: AutoencoderKL, library: Library, batch: int) -> None:
+        self.network = autoencoder
+        self._library, self._batch = library, batch
+        self._pictures: Pictures | None = None
+        self._left = 0
+
+    def loss(self, random: torch.Generator) -> Tensor:
+        """L1 of pictures, L1 of depth and of its slopes, and the pull to a unit Gaussian."""
+        target = self._draw(random)
+        with torch.autocast("cpu", torch.bfloat16):
+            posterior = self.network.encode(target).latent_dist
+            noise = torch.randn(posterior.mean.shape, generator=random)
+            back = self.network.decode(posterior.mean + posterior.std * noise).sample
+        error = back.float() - target
+        slopes = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+        pull: Tensor = self.kl_weight * posterior.kl().mean()
+        return error.abs().mean() + 0.5 * slopes + pull
+
+    def save(self, folder: Path) -> None:
+        """Write the VAE, its scaling factor set so that latents have unit deviation."""
+        self.network.register_to_config(scaling_factor=1 / self._latent_deviation())
+        self.network.to(torch.float16).save_pretrained(folder / "vae")
+        self.network.to(torch.float32)
+
+    def _draw(self, random: torch.Generator) -> Tensor:
+        """Crops [B, 3, crop, crop] in [-1, 1]: half pictures, half depth maps."""
+        if self._left <= 0:
+            shard = int(torch.randint(max(1, self._library.ready()), (), generator=random))
+            self._pictures, self._left = self._library.shard(shard), 64
+        assert self._pictures is not None
+        self._left -= 1
+        index = torch.randint(len(self._pictures), (self._batch,), generator=random)
+        rgb = self._pictures.rgb[index].float() / 127.5 - 1
+        depth = normalise_depth(self._pictures.depth[index].float()).expand(-1, 3, -1, -1)
+        half = self._batch // 2
+        both = torch.cat((rgb[:half], depth[half:]))
+        top = int(torch.randint(both.shape[2] - self.crop + 1, (), generator=random))
+        left = int(torch.randint(both.shape[3] - self.crop + 1, (), generator=random))
+        crops = both[..., top : top + self.crop, left : left + self.crop]
+        return crops.flip(-1) if torch.rand((), generator=random) < 0.5 else crops
+
+    @torch.inference_mode()
+    def _latent_deviation(self) -> float:
+        target = self._draw(torch.Generator().manual_seed(0))
+        return float(self.network.encode(target).latent_dist.mean.std())
+
+
+class MarigoldProtocol:
+    """Marigold's fine-tuning: denoise depth latents given the picture's latent.
+
+    v-prediction, t uniform, multi-resolution noise annealed over t; everything happens in the
+    latent space of a frozen VAE, so the pictures are encoded once.
+    """
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        scheduler: DDIMScheduler,
+        latents: LatentLibrary,
+        empty_text: Tensor,
+        batch: int,
+        last_share: float = 0.25,
+    ) -> None:
+        """Take networks and data.
+
+        Args:
+            unet: The network to train, conv_in already taking two latents.
+            scheduler: Noise levels.
+            latents: Encoded pictures and depth.
+            empty_text: [1, T, C], the empty prompt.
+            batch: Pictures a step.
+            last_share: Share of pictures shown at the last timestep, pure noise: what a
+                single step starts from.
+        """
+        self.network = unet
+        self._alpha_bar = scheduler.alphas_cumprod
+        self._latents, self._empty_text = latents, empty_text
+        self._batch, self._last_share = batch, last_share
+
+    def loss(self, random: torch.Generator) -> Tensor:
+        """Mean squared error of the predicted velocity."""
+        image, depth = self._latents.draw(self._batch, random)
+        last = len(self._alpha_bar) - 1
+        timestep = torch.randint(last + 1, (self._batch,), generator=random)
+        is_last = torch.rand(self._batch, generator=random) < self._last_share
+        timestep = torch.where(is_last, last, timestep)
+        noise = multi_resolution_noise(depth, STRENGTH * timestep / (last + 1), random)
+        alpha_bar = self._alpha_bar[timestep].view(-1, 1, 1, 1)
+        noisy = add_noise(depth, noise, alpha_bar)
+        with torch.autocast("cpu", torch.bfloat16):
+            text = self._empty_text.expand(self._batch, -1, -1)
+            predicted = self.network(torch.cat((image, noisy), 1), timestep, text).sample
+        return F.mse_loss(predicted.float(), velocity(depth, noise, alpha_bar))
+
+    def save(self, folder: Path) -> None:
+        """Write the U-Net."""
+        self.network.to(torch.float16).save_pretrained(folder / "unet")
+        self.network.to(torch.float32)
+
+
+class LatentLibrary:
+    """The pictures of a library as latents of one VAE, encoded when first asked for."""
+
+    def __init__(self, library: Library, autoencoder: AutoencoderKL, folder: Path) -> None:
+        self._library, self._autoencoder, self._folder = library, autoencoder, folder
+        self._image = torch.empty(0)
+        self._depth = torch.empty(0)
+        self._shards = 0
+
+    def draw(self, batch: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random pictures' latents and depth latents, float32 [B, C, h, w] each."""
+        if not self._shards:
+            self.grow()
+        index = torch.randint(len(self._image), (batch,), generator=random)
+        return self._image[index].float(), self._depth[index].float()
+
+    def grow(self) -> None:
+        """Take in one more shard if it is there, or the first in any case."""
+        if self._shards and self._shards >= self._library.ready():
+            return
+        image, depth = self._encode_shard(self._shards)
+        self._image = torch.cat((self._image.to(image), image))
+        self._depth = torch.cat((self._depth.to(depth), depth))
+        self._shards += 1
+
+    def _encode_shard(self, shard: int) -> tuple[Tensor, Tensor]:
+        path = self._folder / f"latents-{shard:05d}.safetensors"
+        if not path.exists():
+            pictures = self._library.shard(shard)
+            image = self._encode(pictures.rgb.float() / 127.5 - 1)
+            depth = self._encode(normalise_depth(pictures.depth.float()).expand(-1, 3, -1, -1))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            save_file({"image": image, "depth": depth}, path)
+        tensors = load_file(path)
+        return tensors["image"], tensors["depth"]
+
+    @torch.inference_mode()
+    def _encode(self, pixels: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = [
+                self._autoencoder.encode(part).latent_dist.mean for part in torch.split(pixels, 8)
+            ]
+        scaling_factor: float = self._autoencoder.config.scaling_factor
+        return (torch.cat(parts) * scaling_factor).to(torch.float16)
