@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 from marigold_cli.scenes.render import render
 
 HELD_OUT = 1_000_000_000  # seeds from here on are never trained on
-SHARD = 256  # pictures a file
+SHARD = 256  # pictures a file, in memory at once while a VAE is trained
 _RENDER_BATCH = 4  # larger ones fall out of the processor's cache
 
 
@@ -48,29 +47,25 @@ def draw_pictures(first_seed: int, count: int, height: int, width: int) -> Pictu
 
 @dataclass(frozen=True)
 class Library:
-    """Rendered pictures in a folder, one file for each SHARD seeds; missing ones are rendered."""
+    """Rendered pictures in a folder, a file for so many seeds; missing ones are rendered."""
 
     folder: Path
+    shards: int
     height: int = 144
     width: int = 192
+    size: int = SHARD  # pictures a file
 
     def shard(self, index: int) -> Pictures:
-        """The pictures of seeds [index * SHARD, (index + 1) * SHARD)."""
+        """The pictures of seeds [index * size, (index + 1) * size)."""
         path = self.folder / f"scenes-{self.height}x{self.width}-{index:05d}.safetensors"
         if not path.exists():
             self._render(index, path)
         tensors = load_file(path)
         return Pictures(tensors["rgb"], tensors["depth"])
 
-    def ready(self) -> int:
-        """How many shards can be read without rendering, counted from the first."""
-        pattern = f"scenes-{self.height}x{self.width}-*.safetensors"
-        return sum(1 for _ in self.folder.glob(pattern))
-
     def _render(self, index: int, path: Path) -> None:
-        pictures = draw_pictures(index * SHARD, SHARD, self.height, self.width)
+        pictures = draw_pictures(index * self.size, self.size, self.height, self.width)
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        with contextlib.suppress(FileNotFoundError):
-            save_file({"rgb": pictures.rgb, "depth": pictures.depth}, partial)
-            partial.replace(path)
+        save_file({"rgb": pictures.rgb, "depth": pictures.depth}, partial)
+        partial.replace(path)

@@ -130,7 +130,8 @@ def _save(
     }
     weights = {name: weight.detach() for name, weight in network.named_parameters()}
     for name, tensors in (("weights", weights), ("average", average), ("moments", moments)):
-        save_file(tensors, folder / f"{name}-{step}.safetensors")
+        dense = {key: tensor.contiguous() for key, tensor in tensors.items()}
+        save_file(dense, folder / f"{name}-{step}.safetensors")
     partial = folder / "step.json.partial"
     partial.write_text(json.dumps({"step": step}))
     partial.replace(folder / "step.json")

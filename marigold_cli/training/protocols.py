@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol as Interface
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from safetensors.torch import load_file, save_file
+from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from marigold_cli.training.data import Library, Pictures
+from marigold_cli.training.latents import LatentLibrary
 from marigold_cli.training.noise import (
     STRENGTH,
     add_noise,
@@ -54,19 +54,19 @@ class AutoencoderProtocol:
             back = self.network.decode(posterior.mean + posterior.std * noise).sample
         error = back.float() - target
         slopes = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-        pull: Tensor = self.kl_weight * posterior.kl().mean()
-        return error.abs().mean() + 0.5 * slopes + pull
+        pull: Tensor = posterior.kl().mean()
+        loss: Tensor = error.abs().mean() + 0.5 * slopes + self.kl_weight * pull
+        return loss
 
     def save(self, folder: Path) -> None:
         """Write the VAE, its scaling factor set so that latents have unit deviation."""
         self.network.register_to_config(scaling_factor=1 / self._latent_deviation())
-        self.network.to(torch.float16).save_pretrained(folder / "vae")
-        self.network.to(torch.float32)
+        _save_half(self.network, folder / "vae")
 
     def _draw(self, random: torch.Generator) -> Tensor:
         """Crops [B, 3, crop, crop] in [-1, 1]: half pictures, half depth maps."""
         if self._left <= 0:
-            shard = int(torch.randint(max(1, self._library.ready()), (), generator=random))
+            shard = int(torch.randint(self._library.shards, (), generator=random))
             self._pictures, self._left = self._library.shard(shard), 64
         assert self._pictures is not None
         self._left -= 1
@@ -135,51 +135,11 @@ class MarigoldProtocol:
 
     def save(self, folder: Path) -> None:
         """Write the U-Net."""
-        self.network.to(torch.float16).save_pretrained(folder / "unet")
-        self.network.to(torch.float32)
+        _save_half(self.network, folder / "unet")
 
 
-class LatentLibrary:
-    """The pictures of a library as latents of one VAE, encoded when first asked for."""
-
-    def __init__(self, library: Library, autoencoder: AutoencoderKL, folder: Path) -> None:
-        self._library, self._autoencoder, self._folder = library, autoencoder, folder
-        self._image = torch.empty(0)
-        self._depth = torch.empty(0)
-        self._shards = 0
-
-    def draw(self, batch: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random pictures' latents and depth latents, float32 [B, C, h, w] each."""
-        if not self._shards:
-            self.grow()
-        index = torch.randint(len(self._image), (batch,), generator=random)
-        return self._image[index].float(), self._depth[index].float()
-
-    def grow(self) -> None:
-        """Take in one more shard if it is there, or the first in any case."""
-        if self._shards and self._shards >= self._library.ready():
-            return
-        image, depth = self._encode_shard(self._shards)
-        self._image = torch.cat((self._image.to(image), image))
-        self._depth = torch.cat((self._depth.to(depth), depth))
-        self._shards += 1
-
-    def _encode_shard(self, shard: int) -> tuple[Tensor, Tensor]:
-        path = self._folder / f"latents-{shard:05d}.safetensors"
-        if not path.exists():
-            pictures = self._library.shard(shard)
-            image = self._encode(pictures.rgb.float() / 127.5 - 1)
-            depth = self._encode(normalise_depth(pictures.depth.float()).expand(-1, 3, -1, -1))
-            self._folder.mkdir(parents=True, exist_ok=True)
-            save_file({"image": image, "depth": depth}, path)
-        tensors = load_file(path)
-        return tensors["image"], tensors["depth"]
-
-    @torch.inference_mode()
-    def _encode(self, pixels: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            parts = [
-                self._autoencoder.encode(part).latent_dist.mean for part in torch.split(pixels, 8)
-            ]
-        scaling_factor: float = self._autoencoder.config.scaling_factor
-        return (torch.cat(parts) * scaling_factor).to(torch.float16)
+def _save_half(network: ModelMixin, folder: Path) -> None:
+    """Write a network as float16 and leave it as float32."""
+    nn.Module.to(network, torch.float16)
+    network.save_pretrained(folder)
+    nn.Module.to(network, torch.float32)
