@@ -1,0 +1,107 @@
+"""Which device and which precision, each with the reason in words for `marigold doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from marigold_cli.errors import DeviceError, UsageError
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """A device, and why."""
+
+    device: torch.device
+    reason: str
+
+
+@dataclass(frozen=True)
+class DtypeChoice:
+    """A precision for the networks, and why."""
+
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """As a user spells it: "float16"."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def available_devices() -> list[str]:
+    """Names of this machine's devices, the fastest first; "cpu" is always among them."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    xpu = [f"xpu:{index}" for index in range(torch.xpu.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *xpu, *mps, "cpu"]
+
+
+def choose_device(wish: str = "auto") -> DeviceChoice:
+    """Find the device that was asked for, or the fastest.
+
+    Raises:
+        DeviceError: There is no such device; the message says what there is.
+    """
+    here = available_devices()
+    if wish == "auto":
+        why = "the first accelerator" if here[0] != "cpu" else "no accelerator found"
+        return DeviceChoice(torch.device(here[0]), f"{describe_device(here[0])}: {why}")
+    full = f"{wish}:0" if wish in ("cuda", "xpu") else wish
+    if full not in here:
+        raise DeviceError(f"no device {wish!r} on this machine; there is: {', '.join(here)}")
+    return DeviceChoice(torch.device(full), f"{describe_device(full)}: asked for")
+
+
+def choose_dtype(wish: str, device: torch.device) -> DtypeChoice:
+    """Find the precision that was asked for, or the one that suits the device.
+
+    float16 and not bfloat16 on a GPU: the published models were made for it and ship float16
+    files; without guidance nothing in them comes near its largest number; and bfloat16 has 8 bits
+    of precision, so that depth between 0.75 and 1 would come in 128 steps instead of 1024.
+    """
+    if wish in DTYPES:
+        return DtypeChoice(DTYPES[wish], f"asked for{_warning(DTYPES[wish], device)}")
+    if wish != "auto":
+        raise UsageError(f"no precision {wish!r}; there is: auto, {', '.join(DTYPES)}")
+    if device.type == "cuda":
+        return DtypeChoice(
+            torch.float16,
+            "half the memory of float32 and faster; bfloat16 would be coarser: 8 bits of "
+            "precision against 11, and its wider range is not needed here",
+        )
+    if device.type == "cpu":
+        reason = "a CPU is fastest in it; float16 and bfloat16 would be slower and coarser"
+        return DtypeChoice(torch.float32, reason)
+    return DtypeChoice(torch.float32, f"safe on {device.type}; try --dtype float16 for speed")
+
+
+def describe_device(name: str) -> str:
+    """A device in words: its name, model and memory."""
+    device = torch.device(name)
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{name} ({properties.name}, {properties.total_memory / 2**30:.0f} GiB)"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} threads)"
+    return name
+
+
+def _warning(dtype: torch.dtype, device: torch.device) -> str:
+    if dtype is torch.bfloat16:
+        return "; coarse: 8 bits of precision against float16's 11"
+    if dtype is torch.float16 and device.type == "cpu":
+        return "; slower than float32 on a CPU"
+    return ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means too little memory; CPU and MPS only say so in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "out of memory")
+    )

@@ -1,0 +1,217 @@
+"""The models on this machine, and getting more: a thin view over huggingface_hub's cache."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.utils import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+
+from marigold_cli.checkpoints.cache import (
+    cache_folder,
+    cached_repositories,
+    check_names,
+    find_snapshot,
+)
+from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.describe import describe
+from marigold_cli.checkpoints.manifest import (
+    DEPTH_PIPELINES,
+    INDEX,
+    read_manifest,
+    read_vae,
+)
+from marigold_cli.checkpoints.needed import needed_files
+from marigold_cli.checkpoints.published import ALIASES, KNOWN
+from marigold_cli.checkpoints.resolve import EMBEDDED, identity_of, locate, place_of
+from marigold_cli.checkpoints.snapshot import Snapshot
+from marigold_cli.errors import MarigoldError, ModelError
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `marigold models list`.
+
+    Attributes:
+        name: What `--model` takes.
+        alias: A shorter name for it; "" where there is none.
+        about: One line about it; where it is damaged, what is wrong.
+        state: "embedded", "cached", "unusable" (in the cache, but damaged or unsafe) or "absent".
+        size_bytes: What the files that are used take on disk [bytes]; 0 unless usable.
+    """
+
+    name: str
+    alias: str
+    about: str
+    state: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What `marigold models show` tells.
+
+    Attributes:
+        card: How the checkpoint is used.
+        files: What is read of it, relative to its folder.
+        size_bytes: What these files take on disk [bytes].
+    """
+
+    card: Card
+    files: tuple[str, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What `marigold models pull` did.
+
+    Attributes:
+        name: The hub id.
+        folder: Where it lies now.
+        commit: The hub's commit.
+        files: What was asked for, relative to the folder.
+        size_bytes: What these files take on disk [bytes].
+        endpoint: The hub's address where it is not the usual one (HF_ENDPOINT), else None.
+    """
+
+    name: str
+    folder: Path
+    commit: str
+    files: tuple[str, ...]
+    size_bytes: int
+    endpoint: str | None
+
+
+def list_models() -> list[Listed]:
+    """Embedded and published models and whatever else of their kind is in the hub's cache."""
+    published = {one.name: one for one in KNOWN}
+    others = [name for name in cached_repositories() if name not in published and _is_ours(name)]
+    names = [*EMBEDDED, *published, *others]
+    listed = []
+    for name in names:
+        known = published.get(name)
+        alias, about = (known.alias, known.about) if known else ("", "")
+        listed.append(_list(name, alias, about))
+    return listed
+
+
+def show(name: str, revision: str | None = None) -> Shown:
+    """Say all that is known of a checkpoint on this machine.
+
+    Raises:
+        ModelError: Not on this machine, incomplete, or refused as unsafe.
+    """
+    place = locate(name, revision)
+    manifest = read_manifest(place.snapshot)
+    card = describe(manifest, identity_of(place, manifest))
+    return Shown(card, manifest.files, manifest.size_bytes)
+
+
+def pull(
+    name: str, revision: str | None = None, half: bool = False, bar: type[object] | None = None
+) -> Pulled:
+    """Download the files that this program reads of a checkpoint or a VAE, and nothing else.
+
+    Args:
+        name: A hub id or a short name for one.
+        revision: Branch, tag or commit; None: the main branch.
+        half: Whether float16 files will do, where there are any.
+        bar: Class of tqdm's kind that draws the progress; None: nothing is drawn.
+
+    Raises:
+        ModelError: Unknown, out of reach, without safetensors, or refused as unsafe.
+    """
+    name = ALIASES.get(name, name)
+    if name in EMBEDDED:
+        raise ModelError(f"{name} is part of this program; there is nothing to pull")
+    check_names(name, revision)
+    with _silence(bar is None):
+        folder, wanted = _download(name, revision, half, bar)
+    _judge(Snapshot(name, folder))
+    endpoint = str(constants.ENDPOINT)
+    return Pulled(
+        name=name,
+        folder=folder,
+        commit=folder.name,
+        files=wanted,
+        size_bytes=sum((folder / file).stat().st_size for file in wanted),
+        endpoint=None if endpoint == DEFAULT_ENDPOINT else endpoint,
+    )
+
+
+def _download(
+    name: str, revision: str | None, half: bool, bar: type[object] | None
+) -> tuple[Path, tuple[str, ...]]:
+    try:
+        siblings = HfApi().model_info(name, revision=revision).siblings
+        wanted = needed_files(name, [str(one.rfilename) for one in siblings], half)
+        folder = snapshot_download(
+            name,
+            revision=revision,
+            cache_dir=cache_folder(),
+            allow_patterns=[glob.escape(file) for file in wanted],
+            tqdm_class=bar,
+        )
+    except MarigoldError:
+        raise
+    except Exception as error:  # whatever the network, the hub or the disk has to say
+        raise ModelError(f"{name}: not pulled: {_first_line(error)}") from error
+    return Path(folder), wanted
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _judge(snapshot: Snapshot) -> None:
+    """Refuse right after the download what would be refused when it is used."""
+    if snapshot.find(INDEX):
+        read_manifest(snapshot)
+    else:
+        read_vae(snapshot)
+
+
+@contextmanager
+def _silence(is_wanted: bool) -> Iterator[None]:
+    """Keep huggingface_hub from drawing bars of its own."""
+    if not is_wanted or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+def _list(name: str, alias: str, about: str) -> Listed:
+    if name not in EMBEDDED and find_snapshot(name, None, INDEX) is None:
+        return Listed(name, alias, about, "absent", 0)
+    try:
+        size = read_manifest(place_of(name).snapshot).size_bytes
+    except ModelError as error:
+        return Listed(name, alias, str(error), "unusable", 0)
+    return Listed(name, alias, about, "embedded" if name in EMBEDDED else "cached", size)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a cached repository is a Marigold, sound or not."""
+    folder = find_snapshot(name, None, INDEX)
+    if folder is None:
+        return False
+    try:
+        pipeline = Snapshot(name, folder).read_json(INDEX).get("_class_name")
+    except ModelError:
+        return False
+    return isinstance(pipeline, str) and pipeline in DEPTH_PIPELINES

@@ -1,0 +1,152 @@
+"""A model, a recipe and a device as the one thing that a batch run asks for depth."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
+from marigold_cli.checkpoints.load import load
+from marigold_cli.depth import DepthMap
+from marigold_cli.errors import ImageError
+from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.options import Recipe
+from marigold_cli.inference.predict import predict
+from marigold_cli.inference.preprocess import restore
+
+if TYPE_CHECKING:
+    from marigold_cli.files.decode import Photo
+
+# One member of a 768 px photo through Stable Diffusion's U-Net in float16 [bytes]: what the batch
+# sizes of upstream Marigold for GPUs of 11 to 80 GB come to, which count the VAE's share too.
+_UNIT_BYTES = 1.25 * 2**30
+_UNIT_PX = 768
+_UNIT_CHANNELS = 320  # width of that U-Net's first block
+_MAX_UNITS = 32  # beyond it a GPU gains nothing more
+
+
+@dataclass
+class LoadedPredictor:
+    """A loaded model that predicts by one recipe; what it learns of the memory, it keeps.
+
+    Attributes:
+        model: On its device.
+        recipe: What is done to every photo.
+        units: Members of photos that go through the network together; halved when memory ends.
+        description: Name of the model, device and precision, for people.
+        reason: Why this device and this precision.
+        long_edge: Long edge that photos are processed at [px]; None: their own.
+        batch_size: Photos per call that fill the network; one where its members fill it alone.
+    """
+
+    model: DepthModel
+    recipe: Recipe
+    units: int
+    description: tuple[str, str, str]
+    reason: str = ""
+    long_edge: int | None = field(init=False)
+    batch_size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.long_edge = self.recipe.resolution or None
+        self.batch_size = self._photos_per_call()
+
+    def predict(
+        self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
+    ) -> list[DepthMap]:
+        """Depth of each photo, upright, at processing size.
+
+        Raises:
+            ImageError: Too little memory even for one member at a time, or no finite depth.
+        """
+        while (depths := self._try(photos, on_step)) is None:
+            # Here and not in the except block, whose exception would keep every tensor alive.
+            self._shrink(photos)
+        return depths
+
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
+        return restore(depth, size, self.recipe.resample)
+
+    def _try(
+        self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
+    ) -> list[DepthMap] | None:
+        """Depth of each photo, or None where memory ended."""
+        try:
+            return predict(self.model, photos, self.recipe, self.units, on_step)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                return None
+            raise
+
+    def _shrink(self, photos: Sequence[Photo]) -> None:
+        gc.collect()
+        if self.model.device.type != "cpu":
+            torch.accelerator.empty_cache()
+        if self.units == 1:
+            height, width = photos[0].size
+            _, device, _ = self.description
+            raise ImageError(
+                "memory",
+                f"{device} has too little memory for this photo of {width} x {height} px; "
+                "lower --resolution, or take --dtype float16 or --device cpu",
+            )
+        self.units //= 2
+        self.batch_size = self._photos_per_call()
+
+    def _photos_per_call(self) -> int:
+        return max(1, self.units // self.recipe.ensemble)
+
+
+def open_predictor(
+    card: Card,
+    recipe: Recipe,
+    device: str = "auto",
+    dtype: str = "auto",
+    vae: str | None = None,
+    batch_size: int | None = None,
+) -> LoadedPredictor:
+    """Load a checkpoint and make it ready for a batch run.
+
+    Args:
+        card: What `resolve` found.
+        recipe: What `card.decide` made of the user's options.
+        device: "auto" or a device's name.
+        dtype: "auto", "float32", "float16" or "bfloat16".
+        vae: Folder or cached hub id of another VAE; None: the checkpoint's own.
+        batch_size: Members of photos that go through the network together; None: what suits.
+
+    Raises:
+        ModelError: Incomplete, damaged or unsafe files.
+        DeviceError: No such device, or too little memory on it.
+    """
+    place = choose_device(device)
+    precision = choose_dtype(dtype, place.device)
+    model = load(card, device, dtype, vae)
+    return LoadedPredictor(
+        model=model,
+        recipe=recipe,
+        units=batch_size or suitable_units(model, recipe),
+        description=(card.name, str(place.device), precision.name),
+        reason=f"{place.reason}; {precision.name}: {precision.reason}",
+    )
+
+
+def suitable_units(model: DepthModel, recipe: Recipe) -> int:
+    """How many members of photos go through the network together.
+
+    One on a CPU: more are not faster there, and the result then is the same to the bit however
+    photos are grouped. On a GPU, what its free memory holds; a first guess, halved when it fails.
+    """
+    if model.device.type != "cuda" or recipe.resolution == 0:
+        return 1
+    free, _ = torch.cuda.mem_get_info(model.device)
+    width = model.unet.config.block_out_channels[0] / _UNIT_CHANNELS
+    bytes_each = model.unet.dtype.itemsize / torch.float16.itemsize
+    unit = _UNIT_BYTES * width * bytes_each * (recipe.resolution / _UNIT_PX) ** 2
+    return max(1, min(_MAX_UNITS, int(free / unit)))

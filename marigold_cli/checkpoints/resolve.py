@@ -1,0 +1,174 @@
+"""A model's name -> its card. Knows the disk and the hub's cache; never the network, nor torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marigold_cli.checkpoints.cache import find_snapshot, is_hub_id
+from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.describe import describe
+from marigold_cli.checkpoints.identity import identify
+from marigold_cli.checkpoints.manifest import (
+    INDEX,
+    Component,
+    Manifest,
+    read_manifest,
+    read_vae,
+)
+from marigold_cli.checkpoints.published import ALIASES, E2E, FULL_SIZE, LCM, V1_0, V1_1
+from marigold_cli.checkpoints.snapshot import Snapshot
+from marigold_cli.errors import ModelError, UsageError
+
+_EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+EMBEDDED = {
+    index.parent.name: index.parent for index in sorted(_EMBEDDED_FOLDER.glob(f"*/{INDEX}"))
+}
+DEFAULT = "tiny"  # always at hand; the end-to-end fine-tuned one of its family, where there is one:
+DEFAULT_E2E = "tiny-e2e"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a named checkpoint lies on this machine.
+
+    Attributes:
+        snapshot: Its folder.
+        commit: The hub's commit; None for a folder that is not in the hub's cache.
+    """
+
+    snapshot: Snapshot
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Vae:
+    """A VAE that takes the place of a checkpoint's own.
+
+    Attributes:
+        snapshot: Its folder.
+        component: Its class and files.
+        identity: The hub's commit, or the sha256 of its configuration and weights.
+    """
+
+    snapshot: Snapshot
+    component: Component
+    identity: str
+
+
+def resolve(name: str | None, revision: str | None = None, fast: bool = False) -> Card:
+    """Find a checkpoint on this machine and say what is known of it. Never downloads.
+
+    Args:
+        name: A folder, an embedded or short name, or a hub id; None: the best at hand.
+        revision: Branch, tag or commit of a hub id.
+        fast: Whether one step will be asked of it; matters only where no name is given.
+
+    Raises:
+        ModelError: Not on this machine, incomplete, or refused as unsafe.
+        UsageError: A revision of something that has none.
+    """
+    if name is not None:
+        return card_at(locate(name, revision))
+    if revision is not None:
+        raise UsageError("--revision belongs to a --model on the hub; name it too")
+    return _best(fast)
+
+
+def resolve_vae(name: str, revision: str | None = None) -> Vae:
+    """Find a VAE in a folder of its own or in the hub's cache. Never downloads.
+
+    Raises:
+        ModelError: Not on this machine, incomplete, not a VAE, or refused as unsafe.
+    """
+    place = locate(name, revision, index="config.json")
+    component = read_vae(place.snapshot)
+    identity = place.commit or identify(place.snapshot.folder, component.files)
+    return Vae(place.snapshot, component, identity)
+
+
+def better_model_advice(card: Card) -> str | None:
+    """What to tell the user of an embedded model that was chosen for want of a better one."""
+    if card.folder != EMBEDDED.get(card.name):
+        return None
+    return (
+        f"using the small embedded model ({card.name}); for full Marigold quality: "
+        f"marigold models pull {V1_1.name} ({FULL_SIZE})"
+    )
+
+
+def locate(name: str, revision: str | None = None, index: str = INDEX) -> Place:
+    """Find a checkpoint's folder without reading it.
+
+    Args:
+        name: A folder, an embedded or short name, or a hub id.
+        revision: Branch, tag or commit of a hub id.
+        index: The file that makes a folder a checkpoint.
+    """
+    folder = Path(name).expanduser()
+    is_short = name in EMBEDDED or name in ALIASES
+    if (folder / index).is_file() or (folder.is_dir() and not is_short):
+        return _folder(name, folder, revision, index)
+    if name in EMBEDDED:
+        return _folder(name, EMBEDDED[name], revision, index)
+    return _cached(ALIASES.get(name, name), revision, index)
+
+
+def place_of(name: str) -> Place:
+    """Find an embedded or cached checkpoint by its full name, which no folder can shadow."""
+    if name in EMBEDDED:
+        return Place(Snapshot(name, EMBEDDED[name]))
+    return _cached(name, None, INDEX)
+
+
+def card_at(place: Place) -> Card:
+    """Read, judge and describe the checkpoint at a place."""
+    manifest = read_manifest(place.snapshot)
+    return describe(manifest, identity_of(place, manifest))
+
+
+def identity_of(place: Place, manifest: Manifest) -> str:
+    """What a checkpoint is the same as: the hub's commit, or its content."""
+    return place.commit or identify(place.snapshot.folder, manifest.files)
+
+
+def _best(fast: bool) -> Card:
+    full = (E2E, V1_1, V1_0, LCM) if fast else (V1_1, V1_0, LCM)
+    embedded = (DEFAULT_E2E,) if fast and DEFAULT_E2E in EMBEDDED else ()
+    for name in (*(published.name for published in full), *embedded):
+        card = _at_hand(name)
+        if card:
+            return card
+    return card_at(place_of(DEFAULT))
+
+
+def _at_hand(name: str) -> Card | None:
+    """The card of a checkpoint that is here and whole; None where a download broke off."""
+    try:
+        return card_at(place_of(name))
+    except ModelError:
+        return None
+
+
+def _folder(name: str, folder: Path, revision: str | None, index: str) -> Place:
+    if revision is not None:
+        raise UsageError(f"--revision belongs to a model on the hub; {name} is a folder")
+    if not (folder / index).is_file():
+        raise ModelError(f"{name}: this folder has no {index}, so it is no checkpoint of diffusers")
+    return Place(Snapshot(name, folder))
+
+
+def _cached(name: str, revision: str | None, index: str) -> Place:
+    if not is_hub_id(name):
+        short = ", ".join([*EMBEDDED, *ALIASES])
+        raise ModelError(
+            f"no model {name!r}: neither a folder, nor a short name ({short}), "
+            f"nor a hub id such as {V1_1.name}"
+        )
+    folder = find_snapshot(name, revision, index)
+    if folder is None:
+        at = f" --revision {revision}" if revision else ""
+        raise ModelError(
+            f"{name}{at} is not on this machine; get it with: marigold models pull {name}{at}"
+        )
+    return Place(Snapshot(name, folder), commit=folder.name)

@@ -1,0 +1,98 @@
+"""One checkpoint's folder as untrusted material: nothing is read outside it, or without limit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from marigold_cli.errors import ModelError
+
+Settings: TypeAlias = dict[str, object]
+
+MAX_JSON_BYTES = 4 << 20  # the largest index of a sharded checkpoint is a few 100 kB
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A folder that says it is a checkpoint.
+
+    Attributes:
+        name: As the user named it; every message starts with it.
+        folder: Where its model_index.json should lie.
+    """
+
+    name: str
+    folder: Path
+
+    def refuse(self, reason: str) -> ModelError:
+        """Make the error that turns this checkpoint down."""
+        return ModelError(f"{self.name}: {reason}")
+
+    def find(self, relative: str) -> Path | None:
+        """Say where a file lies, or None where there is none.
+
+        Raises:
+            ModelError: A name or a link that leads out of the checkpoint.
+        """
+        parts = PurePosixPath(relative)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in relative or "\0" in relative:
+            raise self.refuse(f"{relative!r} leads out of the checkpoint; refused as unsafe")
+        path = self.folder / parts
+        if not path.is_file():
+            return None
+        if not path.resolve().is_relative_to(self._root()):
+            raise self.refuse(f"{relative} is a link out of the checkpoint; refused as unsafe")
+        return path
+
+    def require(self, relative: str) -> Path:
+        """Say where a file lies that must be there."""
+        path = self.find(relative)
+        if path is None:
+            raise self.refuse(f"{relative} is missing; {self.advice}")
+        return path
+
+    @property
+    def advice(self) -> str:
+        """What to do about an incomplete checkpoint."""
+        repository = self._repository()
+        if repository is None:
+            return "copy the checkpoint again"
+        name = repository.name.removeprefix("models--").replace("--", "/")
+        return f"complete it with: marigold models pull {name}"
+
+    def read_json(self, relative: str) -> Settings:
+        """Read one of its configurations.
+
+        Raises:
+            ModelError: Missing, too large, no JSON object, or naming code of its own.
+        """
+        path = self.require(relative)
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise self.refuse(f"{relative} is larger than {MAX_JSON_BYTES >> 20} MiB; refused")
+        try:
+            settings = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise self.refuse(f"{relative} is damaged: {error}; {self.advice}") from error
+        if not isinstance(settings, dict):
+            raise self.refuse(f"{relative} is not a JSON object; {self.advice}")
+        for key in ("auto_map", "quantization_config"):
+            if key in settings:
+                raise self.refuse(f"{relative} asks for code of its own ({key}); refused as unsafe")
+        return settings
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files directly in one of its folders; "" for the top."""
+        place = self.folder / folder
+        return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+
+    def _repository(self) -> Path | None:
+        """The hub's folder for all snapshots and blobs of a repository; None outside its cache."""
+        place = self.folder.resolve()
+        is_cached = place.parent.name == "snapshots" and place.parent.parent.name[:8] == "models--"
+        return place.parent.parent if is_cached else None
+
+    def _root(self) -> Path:
+        # Files in the hub's cache are links to ../../blobs, so a cached snapshot's root is two up.
+        return self._repository() or self.folder.resolve()

@@ -1,0 +1,216 @@
+"""What a run says while it works: a live picture on a terminal, plain lines elsewhere.
+
+Every class here observes events; none of them knows how the work is done.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+
+from marigold_cli.batch import progress
+from marigold_cli.batch.progress import Event, Tally
+from marigold_cli.cli.board import Board
+from marigold_cli.cli.console import is_live, say, show
+from marigold_cli.cli.wording import Course, clock, count, counts, failure, fit, pace, step
+
+HEARTBEAT_S = 30.0
+
+
+class Display(Protocol):
+    """An observer that is also told what goes on before the first event."""
+
+    def stage(self, text: str) -> None:
+        """Hear what is being done now, for instance "looking for photos"."""
+
+    def note(self, text: str) -> None:
+        """Hear what a user should know in any case but a quiet one."""
+
+    def observe(self, event: Event) -> None:
+        """Hear what has happened."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def make_display(console: Console, quiet: bool, verbosity: int) -> Display:
+    """Choose how to talk: hardly, live, or in plain lines."""
+    if quiet:
+        return QuietDisplay(console)
+    if is_live(console):
+        return RichDisplay(console, verbosity)
+    return Heartbeat(console, verbosity)
+
+
+class QuietDisplay:
+    """Says only what fails; the base of the ones that say more."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def stage(self, text: str) -> None:
+        """Keep quiet."""
+
+    def note(self, text: str) -> None:
+        """Keep quiet."""
+
+    def observe(self, event: Event) -> None:
+        """Print a line for a failure."""
+        if isinstance(event, progress.JobFailed):
+            say(failure(event.name, event.message), "failed", "bold red", self._console)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to tidy up."""
+
+
+class TalkingDisplay(QuietDisplay):
+    """Prints what a user wants to know line by line, and keeps the tally."""
+
+    def __init__(self, console: Console, verbosity: int) -> None:
+        super().__init__(console)
+        self._verbosity = verbosity
+        self.tally = Tally()
+        self.course = Course()
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        say(show(text), console=self._console)
+
+    def observe(self, event: Event) -> None:
+        """Count, and print what deserves a line."""
+        before, self.tally = self.tally, self.tally.after(event, time.monotonic())
+        super().observe(event)
+        match event:
+            case progress.PlanMade(plan):
+                recipe = plan.settings.recipe
+                self.course = Course(recipe.steps, recipe.ensemble)
+                self.note(
+                    f"{count(len(plan.jobs), 'photo')} to do, {len(plan.skipped)} done before"
+                )
+            case progress.StepDone(_, done):
+                batch = done - before.step if done > before.step else done
+                self.course = replace(self.course, batch=batch)
+            case progress.ModelLoaded():
+                self.note(_loaded(event))
+            case progress.JobDone() if self._verbosity:
+                outputs = ", ".join(event.outputs)
+                self.note(f"done: {event.name} in {event.seconds:.1f} s: {outputs}")
+            case progress.Warned(message):
+                say(show(message), "warning", "yellow", self._console)
+            case progress.StopAsked(reason):
+                again = "; a second signal stops at once" if reason.startswith("SIG") else ""
+                self.note(f"stopping: {reason}; the photos in hand may still finish{again}")
+            case progress.StatusAsked():
+                self.note(self.line())
+
+    def line(self) -> str:
+        """Return how far the run is, in one line."""
+        words = [pace(self.tally), counts(self.tally)]
+        names = list(self.tally.in_hand)
+        if names:
+            words.append(f"{fit(show(names[0]), 60)} {step(self.tally, self.course)}".rstrip())
+        return "; ".join(words)
+
+
+class RichDisplay(TalkingDisplay):
+    """Keeps a board at the bottom of a terminal; lines that stay appear above it."""
+
+    def __init__(self, console: Console, verbosity: int) -> None:
+        super().__init__(console, verbosity)
+        self.board = Board()
+        self._live = Live(
+            self.board,
+            console=console,
+            transient=True,
+            refresh_per_second=8,
+            redirect_stdout=sys.stdout.isatty(),  # data in a pipe must stay there
+        )
+
+    def stage(self, text: str) -> None:
+        """Show it on the board."""
+        self.board.stage = text
+
+    def observe(self, event: Event) -> None:
+        """Draw what has happened."""
+        super().observe(event)
+        self.board.tally = self.tally
+        self.board.course = self.course
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        self._console.show_cursor()  # a run that is killed cannot bring it back
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the board away."""
+        self._live.stop()
+
+
+class Heartbeat(TalkingDisplay):
+    """One plain line every now and then, and at the end: for log files and pipes."""
+
+    def __init__(self, console: Console, verbosity: int, every_s: float = HEARTBEAT_S) -> None:
+        super().__init__(console, verbosity)
+        self._every_s = every_s
+        self._stage = "starting"
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def stage(self, text: str) -> None:
+        """Keep it for the next beat; a terminal that cannot redraw must not sit silent so long."""
+        self._stage = text
+        if self._console.file.isatty():
+            self.note(f"{text} ...")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Say a last line."""
+        self._stopped.set()
+        self._thread.join()
+        if self.tally.total:
+            self.note(self.line())
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(self._every_s):
+            self.note(self.line() if self.tally.total else self._stage)
+
+
+def _loaded(event: progress.ModelLoaded) -> str:
+    """Return how the model runs, and why so."""
+    why = f" ({event.reason})" if event.reason else ""
+    took = f", loaded in {clock(event.seconds)}" if event.seconds >= 1 else ""
+    return f"{event.name} on {event.device} in {event.dtype}{why}{took}"

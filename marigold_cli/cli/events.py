@@ -1,0 +1,95 @@
+"""Events as newline-delimited JSON, for programs that watch a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+
+from marigold_cli.batch.progress import Event, Observer, PlanMade, RunEnded
+from marigold_cli.cli.console import put
+from marigold_cli.errors import MarigoldError, OutputError
+
+_logger = logging.getLogger(__name__)
+
+
+def to_line(event: Event, at: float) -> str:
+    """Return an event as one line of ASCII JSON.
+
+    Args:
+        event: What happened.
+        at: When [s since 1970].
+    """
+    match event:
+        case PlanMade(plan):
+            facts: dict[str, object] = {
+                "jobs": len(plan.jobs),
+                "skipped": len(plan.skipped),
+                "passed_over": len(plan.passed_over),
+                "fingerprint": plan.fingerprint,
+            }
+        case RunEnded(summary):
+            facts = json.loads(summary.to_json())
+        case _:
+            facts = asdict(event)
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"event": type(event).__name__, "time": when, **facts})
+
+
+class JsonLog:
+    """Writes every event as a line; a log that cannot be written ends, the run does not."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write: Callable[[str], object] | None = write
+
+    def observe(self, event: Event) -> None:
+        """Write a line."""
+        if self._write is None:
+            return
+        try:
+            self._write(to_line(event, time.time()))
+        except (OSError, MarigoldError) as error:
+            self._write = None
+            _logger.warning("--log-json ends here: %s", error)
+
+
+class Several:
+    """Passes every event on to several observers."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def observe(self, event: Event) -> None:
+        """Tell each of them."""
+        for observer in self._observers:
+            observer.observe(event)
+
+
+@contextlib.contextmanager
+def opened(target: str | None, *others: Observer) -> Iterator[Observer]:
+    """Give an observer that also logs to a file, or to stdout for "-".
+
+    Raises:
+        OutputError: the file cannot be opened.
+    """
+    if target is None:
+        yield Several(*others)
+    elif target == "-":
+        yield Several(*others, JsonLog(put))
+    else:
+        with _append_to(target) as file:
+            yield Several(*others, JsonLog(lambda line: file.write(f"{line}\n".encode())))
+
+
+def _append_to(path: str) -> FileIO:
+    """Open a log; unbuffered, so that nothing waits that could fail at the end."""
+    try:
+        return Path(path).open("ab", buffering=0)
+    except OSError as error:
+        raise OutputError(f"--log-json {path}: {error.strerror}") from error

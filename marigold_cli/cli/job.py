@@ -1,0 +1,85 @@
+"""What `marigold run` does once its flags are read: carry out a plan, or only show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.summary import Summary
+from marigold_cli.cli import plan_view
+from marigold_cli.cli.console import configure_logging, put, say, show, stderr_console
+from marigold_cli.cli.display import make_display
+from marigold_cli.cli.events import opened
+from marigold_cli.cli.wording import clock, rate
+from marigold_cli.cli.workflow import execute, prepare
+from marigold_cli.errors import UsageError
+
+_SHOWN = 20  # failed photos in the last table; the journal has them all
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How much is said, and to whom."""
+
+    quiet: bool = False
+    verbosity: int = 0
+    log_json: str | None = None
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        if self.json and self.log_json == "-":
+            raise UsageError("--json and --log-json - both want standard output; give a FILE")
+
+    def console(self) -> Console:
+        """Return the console for talk, with log records on it."""
+        console = stderr_console()
+        configure_logging(console, -1 if self.quiet else self.verbosity)
+        return console
+
+
+def carry_out(asked: RunOptions, talk: Talk) -> int:
+    """Run, and return the exit code; 128 + n for death by signal n."""
+    console = talk.console()
+    display = make_display(console, talk.quiet, talk.verbosity)
+    with display, opened(talk.log_json, display) as observer:
+        prepared = prepare(asked, display)
+        summary = execute(prepared, asked, display, observer)
+    if not talk.quiet:
+        print_summary(console, summary, asked.out)
+    if summary.error:
+        say(show(summary.error), "error", "bold red", console)
+    if talk.json:
+        put(summary.to_json())
+    return summary.exit_code if summary.signal is None else 128 + summary.signal
+
+
+def show_plan(asked: RunOptions, talk: Talk) -> int:
+    """Print what a run would do; write nothing."""
+    console = talk.console()
+    with make_display(console, talk.quiet, talk.verbosity) as display:
+        prepared = prepare(asked, display)
+        display.stage("estimating the size of the results")
+        view = plan_view.make_view(prepared, asked)
+    put(plan_view.to_json(view) if talk.json else plan_view.to_text(view, bool(talk.verbosity)))
+    return 0
+
+
+def print_summary(console: Console, summary: Summary, out: Path) -> None:
+    """Print what came of a run as a small table."""
+    speed = f" ({rate(summary.done / summary.seconds)})" if summary.done else ""
+    rows = [
+        ("done", f"{summary.done:,}"),
+        ("skipped", f"{summary.skipped:,}"),
+        ("failed", f"{len(summary.failed):,}"),
+        *(("", f"{one.name}: {one.kind}") for one in summary.failed[:_SHOWN]),
+    ]
+    if len(summary.failed) > _SHOWN:
+        rows.append(("", f"and {len(summary.failed) - _SHOWN:,} more; see: marigold status"))
+    rows += [("time", clock(summary.seconds) + speed), ("results", str(out))]
+    if summary.stopped:
+        rows.append(("stopped", "early; run the same line again to go on"))
+    for key, value in rows:
+        say(f"{key:<9}{show(value)}", console=console)

@@ -1,0 +1,100 @@
+"""`marigold models`: what is on this machine, and getting more."""
+
+from __future__ import annotations
+
+import json as json_format
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from marigold_cli.cli import options as flags
+from marigold_cli.cli.console import is_live, put, say, show, stderr_console, stdout_console
+from marigold_cli.cli.wording import size
+
+models = typer.Typer(
+    help="Models on this machine, and getting more.",
+    no_args_is_help=False,
+    rich_markup_mode="rich",
+)
+
+Half = Annotated[
+    bool, typer.Option("--half", help="Only the float16 files, where there are any: half the size.")
+]
+
+
+@models.command("list")
+def list_models(json: flags.Json = False) -> None:
+    """List embedded, cached and published models.
+
+    Example: marigold models list
+    """
+    from marigold_cli.checkpoints import hub
+
+    listed = hub.list_models()
+    if json:
+        put(json_format.dumps([asdict(one) for one in listed]))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("name", "short", "state", "size", "about"):
+        table.add_column(title, overflow="fold", no_wrap=title != "about")
+    for one in listed:
+        room = size(one.size_bytes) if one.size_bytes else "-"
+        table.add_row(show(one.name), one.alias or "-", one.state, room, show(one.about))
+    stdout_console().print(table)
+
+
+@models.command()
+def pull(
+    name: flags.ModelName,
+    revision: flags.Revision = None,
+    half: Half = False,
+    quiet: flags.Quiet = False,
+    json: flags.Json = False,
+) -> None:
+    """Download a model from the Hugging Face hub into its cache; safetensors only.
+
+    Example: marigold models pull prs-eth/marigold-depth-v1-1
+    """
+    from marigold_cli.checkpoints import hub
+
+    if not quiet:
+        say(f"pulling {show(name)} ...")
+    pulled = hub.pull(name, revision, half, None if quiet else _bar())
+    if pulled.endpoint:
+        say(f"it came from {show(pulled.endpoint)} (HF_ENDPOINT)", "warning", "yellow")
+    if json:
+        put(json_format.dumps({**asdict(pulled), "folder": str(pulled.folder)}))
+    else:
+        put(show(pulled.folder))
+
+
+@models.command("show")
+def show_model(
+    name: flags.ModelName, revision: flags.Revision = None, json: flags.Json = False
+) -> None:
+    """Show what is known of a model on this machine.
+
+    Example: marigold models show tiny
+    """
+    from marigold_cli.checkpoints import hub
+
+    shown = hub.show(name, revision)
+    facts = {**asdict(shown.card), "files": shown.files, "size_bytes": shown.size_bytes}
+    facts["folder"] = str(shown.card.folder)
+    if json:
+        put(json_format.dumps(facts))
+        return
+    for key, value in facts.items():
+        put(f"{key:<11} {show(', '.join(value) if key == 'files' else value)}")
+
+
+def _bar() -> type[object] | None:
+    """Return what draws a download's progress; None where nothing can be redrawn."""
+    if not is_live(stderr_console()):
+        return None
+    from huggingface_hub.utils import tqdm
+
+    bar: type[object] = tqdm
+    return bar

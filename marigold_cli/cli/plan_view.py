@@ -1,0 +1,157 @@
+"""What `marigold run --dry-run` shows: the plan, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.plan import Job, Plan
+from marigold_cli.batch.settings import Settings
+from marigold_cli.cli.console import show
+from marigold_cli.cli.wording import count, size
+from marigold_cli.cli.workflow import Prepared
+from marigold_cli.errors import ImageError
+from marigold_cli.files.decode import DecodePolicy, decode, read_source
+
+_FIRST = 5  # jobs that are named without -v
+_SAMPLES = 5  # photos that are read for the estimate
+_BYTES = {"npy": 4.0, "tiff": 3.1, "png": 1.8, "color": 0.6, "exr": 4.0}  # per pixel, of busy maps
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One photo that would be computed, why, and what would be written."""
+
+    name: str
+    reason: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan as it is shown.
+
+    Attributes:
+        out: Folder of the results.
+        model: The checkpoint's name.
+        recipe: What would be done to every photo, in words.
+        fingerprint: Of the settings.
+        reasons: How many photos would be computed for which reason.
+        skipped: Photos whose outputs are there.
+        passed_over: Photos that failed before and would not be tried again.
+        bytes: What the results would take on disk, estimated from a few photos; None: unknown.
+        jobs: Every photo that would be computed.
+    """
+
+    out: str
+    model: str
+    recipe: str
+    fingerprint: str
+    reasons: dict[str, int]
+    skipped: int
+    passed_over: int
+    bytes: int | None
+    jobs: tuple[PlannedJob, ...]
+
+
+def make_view(prepared: Prepared, asked: RunOptions) -> PlanView:
+    """Gather what is shown of a plan."""
+    plan = prepared.plan
+    return PlanView(
+        out=str(asked.out),
+        model=prepared.card.name,
+        recipe=describe_recipe(plan.settings),
+        fingerprint=plan.fingerprint,
+        reasons=dict(Counter(job.reason for job in plan.jobs)),
+        skipped=len(plan.skipped),
+        passed_over=len(plan.passed_over),
+        bytes=estimate_bytes(plan, asked.policy.max_pixels),
+        jobs=tuple(
+            PlannedJob(job.ref.name, job.reason, tuple(path for _, path in job.outputs))
+            for job in plan.jobs
+        ),
+    )
+
+
+def to_json(view: PlanView) -> str:
+    """Return a plan as one line of ASCII JSON."""
+    return json.dumps(asdict(view))
+
+
+def to_text(view: PlanView, complete: bool) -> str:
+    """Return a plan as lines for people.
+
+    Args:
+        view: The plan.
+        complete: Whether to name every photo instead of the first few.
+    """
+    reasons = [f"  {number:>6,}  {reason}" for reason, number in sorted(view.reasons.items())]
+    shown = view.jobs if complete else view.jobs[:_FIRST]
+    jobs = [f"  {show(job.name)} ({job.reason}) -> {show(', '.join(job.outputs))}" for job in shown]
+    rest = len(view.jobs) - len(shown)
+    room = "unknown" if view.bytes is None else f"about {size(view.bytes)}"
+    return "\n".join(
+        [
+            f"model    {show(view.model)}",
+            f"recipe   {view.recipe}",
+            f"results  {show(view.out)} ({room}), settings {view.fingerprint}",
+            f"compute  {count(len(view.jobs), 'photo')}",
+            *reasons,
+            f"skip     {view.skipped:,} done before, {view.passed_over:,} failed before",
+            *(["photos"] if jobs else []),
+            *jobs,
+            *([f"  and {rest:,} more; -v names them all"] if rest else []),
+        ]
+    )
+
+
+def describe_recipe(settings: Settings) -> str:
+    """Return what is done to every photo, in one line."""
+    recipe = settings.recipe
+    edge = f"{recipe.resolution} px" if recipe.resolution else "the photo's own size"
+    words = [
+        count(recipe.steps, "step"),
+        count(recipe.ensemble, "member"),
+        f"at {edge}",
+        f"seed {recipe.seed}",
+        f"{recipe.noise} noise",
+    ]
+    if recipe.timesteps:
+        words.append(f"{recipe.timesteps} timesteps")
+    return ", ".join([*words, f"formats {'+'.join(settings.formats)}"])
+
+
+def estimate_bytes(plan: Plan, max_pixels: int) -> int | None:
+    """Guess what the results take on disk from the sizes of a few photos."""
+    settings = plan.settings
+    per_pixel = sum(_BYTES.get(name, 4.0) for name in settings.formats)
+    if settings.uncertainty:
+        per_pixel += sum(_BYTES.get(name, 4.0) for name in settings.formats if name != "color")
+    sizes = _sample_sizes(plan.jobs, max_pixels)
+    if not sizes:
+        return None if plan.jobs else 0
+    long_edge = settings.recipe.resolution if settings.size == "processing" else 0
+    pixels = [_written_pixels(height, width, long_edge) for height, width in sizes]
+    return round(per_pixel * sum(pixels) / len(pixels) * len(plan.jobs))
+
+
+def _sample_sizes(jobs: Sequence[Job], max_pixels: int) -> list[tuple[int, int]]:
+    """Return (height, width) [px] of a few photos, evenly spread; those that fail are left out."""
+    policy = DecodePolicy(max_pixels=max_pixels, long_edge=64)
+    sizes = []
+    for job in jobs[:: max(1, -(-len(jobs) // _SAMPLES))]:
+        try:
+            sizes.append(decode(read_source(Path(job.ref.path)), job.ref.name, policy).size)
+        except ImageError:
+            continue
+    return sizes
+
+
+def _written_pixels(height: int, width: int, long_edge: int) -> float:
+    """Return the pixels of one result; `long_edge` 0: as large as the photo [px]."""
+    scale = long_edge / max(height, width) if long_edge else 1.0
+    return height * width * scale * scale

@@ -1,0 +1,111 @@
+"""`marigold run`: the main job."""
+
+from __future__ import annotations
+
+import typer
+
+from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
+from marigold_cli.cli import options as flags
+from marigold_cli.cli.values import split_commas
+from marigold_cli.files.discover import Selection, read_list
+from marigold_cli.inference.options import PredictOptions
+
+_RUN = RunOptions()
+_SELECTION, _PREDICT, _MODEL, _OUTPUT, _POLICY = (
+    _RUN.selection, _RUN.predict, _RUN.model, _RUN.output, _RUN.policy,
+)  # fmt: skip
+_FORMATS = list(_OUTPUT.formats)
+
+
+def run(
+    inputs: flags.Inputs = None,
+    include: flags.Include = None,
+    exclude: flags.Exclude = None,
+    recurse: flags.Recurse = _SELECTION.recurse,
+    files_from: flags.FilesFrom = None,
+    null: flags.Null = False,
+    follow_links: flags.FollowLinks = _SELECTION.follow_links,
+    max_pixels: flags.MaxPixels = _POLICY.max_pixels,
+    model: flags.Model = _MODEL.name,
+    revision: flags.Revision = _MODEL.revision,
+    device: flags.Device = _MODEL.device,
+    dtype: flags.DtypeOption = flags.Dtype(_MODEL.dtype),
+    vae: flags.Vae = _MODEL.vae,
+    steps: flags.Steps = _PREDICT.steps,
+    ensemble: flags.Ensemble = _PREDICT.ensemble,
+    resolution: flags.Resolution = _PREDICT.resolution,
+    fast: flags.Fast = _PREDICT.fast,
+    seed: flags.Seed = _PREDICT.seed,
+    timesteps: flags.Timesteps = _PREDICT.timesteps,
+    noise: flags.NoiseOption = _PREDICT.noise,
+    resample: flags.ResampleOption = _PREDICT.resample,
+    out: flags.Out = _RUN.out,
+    formats: flags.Format = _FORMATS,
+    colormap: flags.Colormap = _OUTPUT.colormap,
+    uncertainty: flags.Uncertainty = _OUTPUT.uncertainty,
+    invert: flags.Invert = _OUTPUT.invert,
+    output_size: flags.OutputSize = _OUTPUT.size,
+    grid: flags.Grid = _OUTPUT.grid,
+    dry_run: flags.DryRun = False,
+    overwrite: flags.Overwrite = _POLICY.overwrite,
+    resume: flags.Resume = _POLICY.resume,
+    skip_failed: flags.SkipFailed = not _POLICY.retry_failed,
+    check: flags.CheckOption = _POLICY.check,
+    fsync: flags.Fsync = _POLICY.fsync,
+    max_failures: flags.MaxFailures = _POLICY.max_failures,
+    fail_on: flags.FailOn = _POLICY.fail_on,
+    max_time: flags.MaxTime = _POLICY.max_time_s,
+    grace: flags.Grace = _POLICY.grace_s,
+    batch_size: flags.BatchSize = _POLICY.batch_size,
+    quiet: flags.Quiet = False,
+    verbose: flags.Verbose = 0,
+    log_json: flags.LogJson = None,
+    json: flags.Json = False,
+) -> None:
+    """Estimate the depth of every photo.
+
+    Example: marigold run photos/ --out depths --format tiff,color
+    """
+    asked = RunOptions(
+        inputs=tuple(inputs or ()),
+        listed=tuple(read_list(files_from, null) if files_from else ()),
+        out=out,
+        selection=Selection(tuple(include or ()), tuple(exclude or ()), recurse, follow_links),
+        predict=PredictOptions(
+            steps=steps,
+            ensemble=ensemble,
+            resolution=resolution,
+            fast=fast,
+            seed=seed,
+            timesteps=timesteps,
+            noise=noise,
+            resample=resample,
+        ),
+        model=ModelOptions(model, revision, device, dtype.value, vae),
+        output=OutputOptions(
+            formats=split_commas(formats),
+            colormap=colormap,
+            uncertainty=uncertainty,
+            invert=invert,
+            size=output_size,
+            grid=grid,
+        ),
+        policy=Policy(
+            overwrite=overwrite,
+            resume=resume,
+            retry_failed=not skip_failed,
+            check=check,
+            fsync=fsync,
+            max_failures=max_failures,
+            fail_on=fail_on,
+            max_time_s=max_time,
+            grace_s=grace,
+            batch_size=batch_size,
+            max_pixels=max_pixels,
+        ),
+    )
+    # Imported here, so that --help need not wait for what reads and writes pictures.
+    from marigold_cli.cli import job
+
+    talk = job.Talk(quiet, verbose, log_json, json)
+    raise typer.Exit(job.show_plan(asked, talk) if dry_run else job.carry_out(asked, talk))

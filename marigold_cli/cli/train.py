@@ -1,0 +1,67 @@
+"""`marigold train`: a small Marigold from rendered scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from marigold_cli.cli.console import announced, say, stderr_console
+from marigold_cli.cli.options import MaxTime, Quiet, Seed
+from marigold_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from marigold_cli.training.loop import Report
+
+Target = Annotated[
+    Path, typer.Argument(metavar="OUT", help="Folder of the checkpoint and of its state.")
+]
+ProtocolOption = Annotated[
+    Literal["autoencoder", "marigold"],
+    typer.Option(help="What to train: the VAE first, then the U-Net in its latent space."),
+]
+Data = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where rendered pictures and latents are kept.")
+]
+Pictures = Annotated[int, typer.Option(min=1, metavar="N", help="Scenes to render and learn from.")]
+TrainSteps = Annotated[int, typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.")]
+LearningRate = Annotated[float, typer.Option(metavar="RATE", help="After the warm-up.")]
+Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Pictures a step.")]
+
+
+def train(
+    out: Target,
+    protocol: ProtocolOption = "marigold",
+    data: Data = Path("scenes"),
+    pictures: Pictures = 20_480,
+    steps: TrainSteps = 6_000,
+    learning_rate: LearningRate = 8e-4,
+    batch: Batch = 32,
+    seed: Seed = 0,
+    max_time: MaxTime = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a small checkpoint on random scenes; the same line again goes on where it stopped.
+
+    Example: marigold train mine --protocol autoencoder --steps 2800 --batch 16
+    """
+    console = stderr_console()
+    with announced(console, "loading PyTorch"):
+        from marigold_cli.training.course import CourseOptions, ProtocolName, run_course
+        from marigold_cli.training.loop import LoopOptions
+
+    def tell(report: Report) -> None:
+        if not quiet:
+            say(
+                f"step {report.step}/{report.steps}  loss {report.loss:.4f}  "
+                f"rate {report.learning_rate:.1e}  {report.seconds:.0f} s",
+                console=console,
+            )
+
+    loop = LoopOptions(
+        out, steps=steps, learning_rate=learning_rate, max_time_s=max_time, seed=seed
+    )
+    course = CourseOptions(ProtocolName(protocol), loop, data, pictures, batch=batch)
+    finished = run_course(course, tell)
+    raise typer.Exit(ExitCode.OK if finished else ExitCode.STOPPED)

@@ -1,0 +1,101 @@
+"""The use case: photos and options -> a plan -> depth maps, across rooms that are strangers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from marigold_cli.batch.options import OutputOptions, RunOptions
+from marigold_cli.batch.plan import Plan, make_plan
+from marigold_cli.batch.progress import Observer
+from marigold_cli.batch.runner import Predictor, run_batch
+from marigold_cli.batch.settings import settle
+from marigold_cli.batch.summary import Summary
+from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.resolve import better_model_advice, resolve
+from marigold_cli.errors import UsageError
+from marigold_cli.files.colormap import COLORMAPS
+from marigold_cli.files.discover import discover
+from marigold_cli.files.writers import WRITERS
+from marigold_cli.inference.options import Recipe
+
+
+class Teller(Protocol):
+    """Hears what is being done before there are events."""
+
+    def stage(self, text: str) -> None:
+        """Hear what is being done now."""
+
+    def note(self, text: str) -> None:
+        """Hear what a user should know."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is decided before a model is loaded."""
+
+    card: Card
+    recipe: Recipe
+    plan: Plan
+
+
+def prepare(options: RunOptions, teller: Teller) -> Prepared:
+    """Find the photos and the model, and compare with what is there. Writes nothing.
+
+    Raises:
+        MarigoldError: whatever a user can fix before any work begins.
+    """
+    check_output(options.output)
+    teller.stage("choosing the model")
+    card = resolve(options.model.name, options.model.revision, options.predict.fast)
+    recipe = card.decide(options.predict)
+    settings = settle(card, recipe, options.model, options.output)
+    teller.note(_first_line(card, chosen=options.model.name is None))
+    teller.stage("looking for photos")
+    refs = discover(options.inputs, options.out, options.selection, options.listed)
+    teller.stage(f"comparing {len(refs)} photos with earlier runs")
+    plan = make_plan(refs, settings, options.out, options.policy)
+    return Prepared(card, recipe, plan)
+
+
+def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: Observer) -> Summary:
+    """Carry out a plan. The model is loaded only if there is something to do."""
+
+    def open_predictor() -> Predictor:
+        # Here, because these imports take seconds and a run with nothing to do needs none of them.
+        from marigold_cli.checkpoints import predictor
+
+        model = options.model
+        return predictor.open_predictor(
+            prepared.card,
+            prepared.recipe,
+            model.device,
+            model.dtype,
+            model.vae,
+            options.policy.batch_size,
+        )
+
+    if prepared.plan.jobs:
+        teller.stage("loading the model")
+    return run_batch(prepared.plan, options, open_predictor, observer)
+
+
+def check_output(output: OutputOptions) -> None:
+    """Refuse formats and colours that do not exist.
+
+    Raises:
+        UsageError: a name that is not known.
+    """
+    for name in output.formats:
+        if name not in WRITERS:
+            raise UsageError(f"no --format {name!r}; there is: {', '.join(WRITERS)}")
+    if not output.formats:
+        raise UsageError(f"--format names nothing; there is: {', '.join(WRITERS)}")
+    if output.colormap not in COLORMAPS:
+        raise UsageError(f"no --colormap {output.colormap!r}; there is: {', '.join(COLORMAPS)}")
+
+
+def _first_line(card: Card, chosen: bool) -> str:
+    """Return which model is used; where it is a stopgap, how to get the better one."""
+    advice = better_model_advice(card) if chosen else None
+    return advice or f"model: {card.name} ({card.identity[:12]})"

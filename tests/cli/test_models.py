@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marigold_cli.checkpoints.published import KNOWN
+from marigold_cli.errors import ExitCode
+
+Call = Callable[..., Any]  # gives an Answer of conftest.py
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_the_list_names_what_could_be_pulled(call: Call) -> None:
+    answer = call("models", "list")
+
+    assert answer.code == 0
+    assert all(one.name in answer.out for one in KNOWN)
+    assert "absent" in answer.out
+
+
+def test_the_list_is_for_programs_too(call: Call) -> None:
+    listed = json.loads(call("models", "list", "--json").out)
+
+    states = {one["name"]: one["state"] for one in listed}
+    assert all(states[one.name] == "absent" for one in KNOWN)
+
+
+def test_a_folder_can_be_shown(call: Call, checkpoint: Path) -> None:
+    answer = call("models", "show", checkpoint)
+
+    assert answer.code == 0
+    assert f"folder      {checkpoint}" in answer.out
+    assert "unet/diffusion_pytorch_model.safetensors" in answer.out
+
+
+def test_a_folder_is_shown_to_programs_too(call: Call, checkpoint: Path) -> None:
+    facts = json.loads(call("models", "show", checkpoint, "--json").out)
+
+    assert (facts["kind"], facts["steps"], facts["resolution"]) == ("affine-depth", 2, 64)
+    assert facts["size_bytes"] > 0
+
+
+def test_a_name_that_means_nothing_cannot_be_pulled(call: Call) -> None:
+    answer = call("models", "pull", "../../etc")
+
+    assert answer.code == ExitCode.MODEL
+    assert "error: " in answer.err
