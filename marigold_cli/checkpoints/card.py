@@ -9,6 +9,9 @@ from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.options import Noise, PredictOptions, Recipe, Spacing
 
+# Of the thousand steps of training: all, all but the first, and what LCM was distilled to.
+_MOST_STEPS = {Spacing.TRAILING: 1000, Spacing.LEADING: 999, None: 50}
+
 
 @dataclass(frozen=True)
 class Card:
@@ -49,7 +52,7 @@ class Card:
         if options.timesteps and not self.timesteps:
             raise UsageError(f"{self.name}: its scheduler has no --timesteps to choose")
         spacing = options.timesteps or self.timesteps
-        return Recipe(
+        recipe = Recipe(
             steps=1 if options.fast else options.steps or self.steps,
             ensemble=1 if options.fast else options.ensemble or 1,
             resolution=self.resolution if options.resolution is None else options.resolution,
@@ -59,3 +62,16 @@ class Card:
             resample=options.resample,
             reduction=options.reduction,
         )
+        self._check(recipe)
+        return recipe
+
+    def _check(self, recipe: Recipe) -> None:
+        """Refuse what the schedule cannot do, and work that would be for nothing."""
+        most = _MOST_STEPS[recipe.timesteps]
+        if recipe.steps > most:
+            raise UsageError(f"{self.name}: at most --steps {most}")
+        if recipe.noise is Noise.ZEROS and recipe.ensemble > 1 and self.scheduler == "ddim":
+            raise UsageError(
+                f"{self.name}: from zeros, all members of an ensemble would be the same; "
+                "leave out --ensemble, or take --noise gaussian"
+            )

@@ -121,8 +121,19 @@ def test_so_many_photos_are_asked_for_as_fill_the_network(
     assert predictor.batch_size == photos_each
 
 
-def test_a_cpu_takes_one_unit_at_a_time_by_default(model: DepthModel, whole: Path) -> None:
-    assert suitable_units(model, resolve(str(whole)).decide(OPTIONS)) == 1
+@pytest.mark.parametrize(
+    ("resolution", "ensemble", "units"), [(192, 10, 10), (192, 3, 3), (192, 1, 1), (768, 10, 1)]
+)
+def test_a_cpu_takes_members_of_one_small_photo_together(
+    model: DepthModel, whole: Path, resolution: int, ensemble: int, units: int
+) -> None:
+    options = PredictOptions(resolution=resolution, ensemble=ensemble)
+    recipe = resolve(str(whole)).decide(options)
+
+    wide = model.multiple / 8  # a latent cell of the tests' network may be smaller than usual
+    recipe = replace(recipe, resolution=int(recipe.resolution * wide))
+
+    assert suitable_units(model, recipe) == units
 
 
 @pytest.mark.parametrize(

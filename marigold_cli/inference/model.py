@@ -1,0 +1,111 @@
+"""A Marigold network behind four verbs. Knows latents and images, but no photos and no recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from torch import Tensor
+
+from marigold_cli.depth import DepthKind
+from marigold_cli.inference.schedule import Schedule, Scheduler
+
+
+class DepthModel:
+    """VAE, U-Net, noise schedule and the embedding of the empty prompt.
+
+    Attributes:
+        vae: Between images in [-1, 1] and latents.
+        unet: [B, 8, h, w], image latent before depth latent -> [B, 4, h, w].
+        scheduler: Read for its configuration only; never stepped, so that threads may share it.
+        empty_text: [1, T, C], the empty prompt as the dropped text encoder saw it.
+        kind: What the depth means.
+        rescale: Whether a single prediction is stretched to [0, 1].
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderKL | AutoencoderTiny,
+        unet: UNet2DConditionModel,
+        scheduler: Scheduler,
+        empty_text: Tensor,
+        kind: DepthKind = DepthKind.AFFINE_DEPTH,
+        rescale: bool = False,
+    ) -> None:
+        self.vae = vae
+        self.unet = unet
+        self.scheduler = scheduler
+        self.empty_text = empty_text.to(unet.device, unet.dtype)
+        self.kind = kind
+        self.rescale = rescale
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks live."""
+        device: torch.device = self.unet.device
+        return device
+
+    @property
+    def multiple(self) -> int:
+        """Pixels per latent cell; both sides of an image must be multiples of it.
+
+        The U-Net itself takes any latent size, odd ones too: it resizes to its skip connections.
+        """
+        halvings = len(self.vae.config.block_out_channels) - 1
+        return 1 << halvings
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Image [B, 3, PH, PW] in [-1, 1] -> latent [B, 4, h, w] float32: the posterior's mean."""
+        encoded = self.vae.encode(image.to(self.vae.device, self.vae.dtype))
+        is_posterior = hasattr(encoded, "latent_dist")  # AutoencoderTiny has none
+        latent: Tensor = encoded.latent_dist.mode() if is_posterior else encoded.latents
+        return latent.float() * float(self.vae.config.scaling_factor)
+
+    def encode_depth(self, depth: Tensor) -> Tensor:
+        """Depth [B, 1, PH, PW] in [0, 1] -> latent [B, 4, h, w] float32, as a grey image."""
+        return self.encode_image(depth.expand(-1, 3, -1, -1) * 2 - 1)
+
+    def decode_depth(self, latent: Tensor) -> Tensor:
+        """Latent [B, 4, h, w] -> depth [B, 1, PH, PW] float32 in [0, 1].
+
+        float32 from the decoder's last layer on: half precision has 1025 levels in [0.5, 1].
+        """
+        latent = latent / self.vae.config.scaling_factor
+        image: Tensor = self.vae.decode(latent.to(self.vae.device, self.vae.dtype)).sample
+        return (image.float().mean(dim=1, keepdim=True).clamp(-1, 1) + 1) / 2
+
+    def denoise(
+        self,
+        image_latent: Tensor,
+        latent: Tensor,
+        schedule: Schedule,
+        draw: Callable[[], Tensor],
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """Turn noise into a depth latent that fits the image.
+
+        Args:
+            image_latent: [B, 4, h, w].
+            latent: [B, 4, h, w] float32, where denoising starts. It stays float32 throughout;
+                only the network sees its own precision.
+            schedule: The steps.
+            draw: Fresh noise [B, 4, h, w] float32; called once per step that needs it.
+            on_step: Called after every step.
+
+        Returns:
+            [B, 4, h, w] float32.
+        """
+        latent = latent.to(self.device)
+        for step in schedule.steps:
+            answer = self._ask(image_latent, latent, step.timestep)  # [B, 4, h, w]
+            noise = draw().to(self.device) if schedule.needs_noise(step) else None
+            latent = schedule.advance(step, latent, answer, noise)  # [B, 4, h, w]
+            on_step()
+        return latent
+
+    def _ask(self, image_latent: Tensor, latent: Tensor, timestep: int) -> Tensor:
+        pair = torch.cat([image_latent, latent], dim=1).to(self.unet.dtype)  # [B, 8, h, w]
+        text = self.empty_text.expand(len(pair), -1, -1)  # [B, T, C]
+        answer: Tensor = self.unet(pair, timestep, encoder_hidden_states=text).sample
+        return answer.float()

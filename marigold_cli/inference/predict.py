@@ -1,0 +1,171 @@
+"""Photos in, depth maps at processing size out. Opens no file and prints nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.errors import ImageError
+from marigold_cli.inference.ensemble import merge, stretch
+from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.options import Noise, Recipe
+from marigold_cli.inference.preprocess import pad, processing_size, to_model_frame, unpad
+from marigold_cli.inference.schedule import Schedule, make_schedule
+
+if TYPE_CHECKING:
+    from marigold_cli.files.decode import Photo
+
+OnStep = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What stays the same throughout one call of `predict`."""
+
+    model: DepthModel
+    recipe: Recipe
+    schedule: Schedule
+    batch_size: int
+    count: Callable[[int], None]  # told how many denoising steps were just done
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One member of one image: what a batch is made of.
+
+    Attributes:
+        latent: [1, 4, h, w], the image's.
+        stream: All randomness of this unit, so that it does not depend on its neighbours.
+    """
+
+    latent: Tensor
+    stream: Generator
+
+
+def predict(
+    model: DepthModel,
+    photos: Sequence[Photo],
+    recipe: Recipe,
+    batch_size: int = 1,
+    on_step: OnStep = lambda done, total: None,
+) -> list[DepthMap]:
+    """Predict every photo's depth, upright and at processing size, in the order given.
+
+    A result depends on model, recipe and photo alone, not on the photos or the batch beside it.
+
+    Args:
+        model: The network.
+        photos: Those of equal processing size share batches.
+        recipe: What to do.
+        batch_size: Units, that is members of an image, in one go.
+        on_step: Told the denoising steps done and to do, summed over all units of this call.
+
+    Raises:
+        ImageError: A photo for which the network gave no finite number.
+        UsageError: A recipe that the model's scheduler cannot follow.
+    """
+    schedule = make_schedule(model.scheduler, recipe)
+    count = _counter(len(photos) * recipe.ensemble * len(schedule.steps), on_step)
+    call = _Call(model, recipe, schedule, batch_size, count)
+    depths: dict[int, DepthMap] = {}
+    for size, indices in _by_size(photos, recipe.resolution).items():
+        members = _predict_group(call, [photos[index] for index in indices], size)
+        for index, own in zip(indices, members, strict=True):
+            depths[index] = _finish(model, own, recipe)
+    return [depths[index] for index in range(len(photos))]
+
+
+def noise_stream(seed: int, digest: str, member: int) -> Generator:
+    """The random numbers of one member of one image, the same on every machine and device."""
+    key = hashlib.sha256(f"{seed}/{digest}/{member}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(key[:8], "big"))
+
+
+def _by_size(photos: Sequence[Photo], resolution: int) -> dict[tuple[int, int], list[int]]:
+    """Indices of the photos that can share a batch, by processing size."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, photo in enumerate(photos):
+        groups[processing_size(photo.size, resolution)].append(index)
+    return groups
+
+
+@torch.inference_mode()
+def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) -> Floats:
+    """N photos of one processing size -> their members [N, E, PH, PW] float32, as predicted."""
+    model, recipe = call.model, call.recipe
+
+    # 1. Pixels to the model's frame, padded to whole latent cells.
+    frames = [
+        pad(to_model_frame(photo.pixels, size, recipe.resample), model.multiple) for photo in photos
+    ]  # N x [1, 3, PPH, PPW]
+
+    # 2. Every image is encoded once, however many members it has. The VAE takes one at a time:
+    #    it needs the most memory by far, and gains nothing from company.
+    latents = [model.encode_image(frame) for frame in frames]  # N x [1, 4, h, w]
+
+    # 3. One unit per image and member, image by image.
+    units = [
+        _Unit(latent, noise_stream(recipe.seed, photo.digest, member))
+        for photo, latent in zip(photos, latents, strict=True)
+        for member in range(recipe.ensemble)
+    ]
+
+    # 4. Noise to depth latent, batch by batch; to depth, one by one. Padding goes, float32 stays.
+    members = [
+        unpad(model.decode_depth(latent), size)
+        for batch in _batches(units, call.batch_size)
+        for latent in _denoise(call, batch).unsqueeze(1)
+    ]  # N * E x [1, 1, PH, PW]
+    stack: Floats = torch.cat(members).reshape(len(photos), recipe.ensemble, *size).cpu().numpy()
+    return stack
+
+
+def _denoise(call: _Call, units: Sequence[_Unit]) -> Tensor:
+    """One batch of units -> depth latents [B, 4, h, w] float32."""
+    image_latent = torch.cat([unit.latent for unit in units])  # [B, 4, h, w]
+    shape = (1, *image_latent.shape[1:])
+
+    def draw() -> Tensor:
+        return torch.cat([torch.randn(shape, generator=unit.stream) for unit in units])
+
+    start = draw() if call.recipe.noise is Noise.GAUSSIAN else torch.zeros(image_latent.shape)
+    return call.model.denoise(
+        image_latent, start, call.schedule, draw, lambda: call.count(len(units))
+    )
+
+
+def _finish(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
+    """Members [E, PH, PW] of one image -> its depth."""
+    if recipe.ensemble > 1:
+        merged = merge(members, model.kind, recipe.reduction)
+        if merged is not None:
+            return DepthMap(merged.depth, model.kind, uncertainty=merged.spread)
+    elif np.isfinite(members).all():
+        return DepthMap(stretch(members[0])[0] if model.rescale else members[0], model.kind)
+    precision = str(model.unet.dtype).removeprefix("torch.")
+    advice = "" if precision == "float32" else "; try --dtype float32"
+    raise ImageError("not-finite", f"the network overflows on this image in {precision}{advice}")
+
+
+def _counter(total: int, on_step: OnStep) -> Callable[[int], None]:
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        on_step(done, total)
+
+    return count
+
+
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
