@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from marigold_cli.scenes.render import render
+from marigold_cli.training.noise import normalise_depth
 
 HELD_OUT = 1_000_000_000  # seeds from here on are never trained on
 SHARD = 256  # pictures a file, in memory at once while a VAE is trained
@@ -43,6 +44,16 @@ def draw_pictures(first_seed: int, count: int, height: int, width: int) -> Pictu
     rgb = torch.cat([view.rgb for view in views])
     depth = torch.cat([view.depth for view in views])
     return Pictures((rgb * 255).round().to(torch.uint8), depth.to(torch.float16))
+
+
+def to_unit(rgb: Tensor) -> Tensor:
+    """Pictures uint8 [B, 3, H, W] as the VAE sees them, float32 in [-1, 1]."""
+    return rgb.float() / 127.5 - 1
+
+
+def as_image(depth: Tensor) -> Tensor:
+    """Depth [B, 1, H, W] in metres as the VAE sees it: [B, 3, H, W] in [-1, 1]."""
+    return normalise_depth(depth.float()).expand(-1, 3, -1, -1)
 
 
 @dataclass(frozen=True)

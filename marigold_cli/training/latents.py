@@ -9,8 +9,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from marigold_cli.training.data import Library
-from marigold_cli.training.noise import normalise_depth
+from marigold_cli.training.data import Library, as_image, to_unit
 
 
 class LatentLibrary:
@@ -31,8 +30,8 @@ class LatentLibrary:
         path = self._folder / f"latents-{index:05d}.safetensors"
         if not path.exists():
             pictures = self._library.shard(index)
-            image = self._encode(pictures.rgb.float() / 127.5 - 1)
-            depth = self._encode(normalise_depth(pictures.depth.float()).expand(-1, 3, -1, -1))
+            image = self._encode(to_unit(pictures.rgb))
+            depth = self._encode(as_image(pictures.depth))
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".partial")
             save_file({"image": image, "depth": depth}, partial)
@@ -42,9 +41,6 @@ class LatentLibrary:
 
     @torch.inference_mode()
     def _encode(self, pixels: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            parts = [
-                self._autoencoder.encode(part).latent_dist.mean for part in torch.split(pixels, 8)
-            ]
+        parts = [self._autoencoder.encode(part).latent_dist.mean for part in torch.split(pixels, 8)]
         scaling_factor: float = self._autoencoder.config.scaling_factor
         return (torch.cat(parts) * scaling_factor).to(torch.float16).contiguous()

@@ -10,13 +10,12 @@ from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionM
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from marigold_cli.training.data import Library, Pictures
+from marigold_cli.training.data import Library, Pictures, as_image, to_unit
 from marigold_cli.training.latents import LatentLibrary
 from marigold_cli.training.noise import (
     STRENGTH,
     add_noise,
     multi_resolution_noise,
-    normalise_depth,
     velocity,
 )
 
@@ -34,57 +33,52 @@ class Protocol(Interface):
 
 
 class AutoencoderProtocol:
-    """Teaches a VAE to give back pictures and depth maps alike."""
+    """Teaches a VAE's decoder to give back depth maps, and pictures, from a frozen encoder."""
 
-    crop = 64  # [px]; the VAE is convolutional, many small crops teach it best
-    kl_weight = 3e-8  # against a mean over pixels; 1e-5 leaves only two channels alive
+    crop = 64  # [px]; the decoder is convolutional, many small crops teach it best
+    depth_share = 0.75
+    blur = 0.05  # deviation of the noise on latents, so that a denoiser's small errors are forgiven
 
     def __init__(self, autoencoder: AutoencoderKL, library: Library, batch: int) -> None:
         self.network = autoencoder
+        autoencoder.encoder.requires_grad_(False)
+        autoencoder.quant_conv.requires_grad_(False)
         self._library, self._batch = library, batch
         self._pictures: Pictures | None = None
         self._left = 0
 
     def loss(self, random: torch.Generator) -> Tensor:
-        """L1 of values, of their slopes and of their colour, and the pull to a unit Gaussian."""
+        """L1 of values and of their slopes."""
         target = self._draw(random)
+        with torch.no_grad():
+            latent = self.network.encode(target).latent_dist.mean
+            latent = latent + self.blur * torch.randn(latent.shape, generator=random)
         with torch.autocast("cpu", torch.bfloat16):
-            posterior = self.network.encode(target).latent_dist
-            noise = torch.randn(posterior.mean.shape, generator=random)
-            back = self.network.decode(posterior.mean + posterior.std * noise).sample
+            back = self.network.decode(latent).sample
         error = back.float() - target
         slopes = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-        colour = (error - error.mean(1, keepdim=True)).abs().mean()
-        pull: Tensor = posterior.kl().mean()
-        loss: Tensor = error.abs().mean() + 0.5 * slopes + colour + self.kl_weight * pull
+        loss: Tensor = error.abs().mean() + 0.5 * slopes
         return loss
 
     def save(self, folder: Path) -> None:
-        """Write the VAE, its scaling factor set so that latents have unit deviation."""
-        self.network.register_to_config(scaling_factor=1 / self._latent_deviation())
+        """Write the VAE."""
         _save_half(self.network, folder / "vae")
 
     def _draw(self, random: torch.Generator) -> Tensor:
-        """Crops [B, 3, crop, crop] in [-1, 1]: half pictures, half depth maps."""
+        """Crops [B, 3, crop, crop] in [-1, 1], depth maps and pictures."""
         if self._left <= 0:
             shard = int(torch.randint(self._library.shards, (), generator=random))
             self._pictures, self._left = self._library.shard(shard), 64
         assert self._pictures is not None
         self._left -= 1
         index = torch.randint(len(self._pictures), (self._batch,), generator=random)
-        rgb = self._pictures.rgb[index].float() / 127.5 - 1
-        depth = normalise_depth(self._pictures.depth[index].float()).expand(-1, 3, -1, -1)
-        half = self._batch // 2
-        both = torch.cat((rgb[:half], depth[half:]))
+        maps = round(self.depth_share * self._batch)
+        depth = as_image(self._pictures.depth[index[:maps]])
+        both = torch.cat((depth, to_unit(self._pictures.rgb[index[maps:]])))
         top = int(torch.randint(both.shape[2] - self.crop + 1, (), generator=random))
         left = int(torch.randint(both.shape[3] - self.crop + 1, (), generator=random))
         crops = both[..., top : top + self.crop, left : left + self.crop]
         return crops.flip(-1) if torch.rand((), generator=random) < 0.5 else crops
-
-    @torch.inference_mode()
-    def _latent_deviation(self) -> float:
-        target = self._draw(torch.Generator().manual_seed(0))
-        return float(self.network.encode(target).latent_dist.mean.std())
 
 
 class MarigoldProtocol:

@@ -1,0 +1,208 @@
+"""From what a user names to the photos of a run: ordered, each once, none in another's way."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from marigold_cli.errors import CollisionError, NoInputError, UsageError
+from marigold_cli.files.decode import SUFFIXES
+from marigold_cli.files.names import (
+    DEPTH_SUFFIXES,
+    UNCERTAINTY_SUFFIXES,
+    collision_key,
+    natural_key,
+)
+from marigold_cli.files.walk import Found, Walk, is_pattern, matches
+
+_ENDINGS = tuple({*DEPTH_SUFFIXES.values(), *UNCERTAINTY_SUFFIXES.values()})
+_MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """One photo of a run.
+
+    Attributes:
+        path: Where it is read.
+        name: POSIX, relative, unique: its key in the journal and its place in the mirrored tree,
+            e.g. "day1/IMG_1.JPG"; bytes that are not UTF-8 are surrogate-escaped.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix, "day1/IMG_1"."""
+        folder, slash, file = self.name.rpartition("/")
+        stem, _, suffix = file.rpartition(".")
+        return folder + slash + (stem if stem and suffix else file)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the photos that are found are taken.
+
+    A pattern without a slash is compared with every part of a name, folders included; one with a
+    slash with the name from its beginning, "**" standing for any folders. A folder stands for all
+    that is in it.
+    """
+
+    include: tuple[str, ...] = ()  # at least one must fit; empty: all
+    exclude: tuple[str, ...] = ()  # none may fit
+    recurse: bool = True
+    follow_links: bool = False  # into linked folders; linked files are always read
+
+    def takes(self, name: str) -> bool:
+        """Whether a photo of this name is wanted."""
+        wanted = not self.include or any(matches(name, pattern) for pattern in self.include)
+        return wanted and not any(matches(name, pattern) for pattern in self.exclude)
+
+
+EVERYTHING = Selection()
+
+
+def discover(
+    inputs: Sequence[str],
+    out: Path,
+    selection: Selection = EVERYTHING,
+    listed: Sequence[str] = (),
+) -> list[ImageRef]:
+    """Find the photos of a run.
+
+    Args:
+        inputs: Files, folders, or globs with "**"; the current folder if nothing is given at all.
+            A name that exists is never read as a glob.
+        out: The output folder; what lies in it is no input.
+        selection: What is taken of it.
+        listed: Files or folders out of a list; relative ones keep their folders in their name.
+
+    Returns:
+        In natural order of their names: IMG_2 before IMG_10.
+
+    Raises:
+        NoInputError: a path that does not exist, or nothing found.
+        CollisionError: two photos whose output would have the same name, on any file system.
+        UsageError: a listed path with ".." or NUL in it.
+    """
+    if not inputs and not listed:
+        inputs = ["."]
+    walk = Walk(os.path.realpath(out), selection.recurse, selection.follow_links)
+    found = [ref for text in inputs for ref in _named(text, walk)]
+    found += [ref for text in listed for ref in _listed(text, walk)]
+    taken = [ref for ref in found if selection.takes(ref.name)]
+    if not taken:
+        raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found)))
+    refs = sorted(_unique(taken), key=lambda ref: natural_key(ref.name))
+    _refuse_collisions(refs)
+    return refs
+
+
+def read_list(file: str, nul: bool = False) -> list[str]:
+    """Read the paths of a list, one a line; empty lines do not count.
+
+    Args:
+        file: A path, or "-" for standard input.
+        nul: Whether NUL separates the paths instead of the end of a line.
+
+    Raises:
+        NoInputError: a list that cannot be read.
+    """
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise NoInputError(f"{file}: the list cannot be read ({reason})") from error
+    if nul:
+        lines = content.split(b"\0")
+    else:  # editors on Windows leave a mark at the beginning and a return at each end
+        lines = [line.removesuffix(b"\r") for line in content.removeprefix(_MARK).split(b"\n")]
+    return [os.fsdecode(line) for line in lines if line]
+
+
+def _named(text: str, walk: Walk) -> Iterator[ImageRef]:
+    _refuse_nul(text)
+    if is_pattern(text) and not os.path.lexists(text):
+        found = walk.glob(text)
+        yield from (ImageRef(Path(path), name) for path, name in found)
+    else:
+        yield from _existing(text, PurePosixPath(text).name, "", walk)
+
+
+def _listed(text: str, walk: Walk) -> Iterator[ImageRef]:
+    _refuse_nul(text)
+    path = PurePosixPath(text)
+    if ".." in path.parts:
+        raise UsageError(f"{text}: a listed path must not lead upwards; write it without '..'")
+    relative = "/".join(path.parts)  # "" for the current folder
+    if path.is_absolute():
+        yield from _existing(text, path.name, "", walk)
+    else:
+        yield from _existing(text, relative, relative, walk)
+
+
+def _existing(text: str, name: str, folder_name: str, walk: Walk) -> Iterator[ImageRef]:
+    """A file under `name`, or the photos of a folder under `folder_name`."""
+    path = Path(text)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise NoInputError(f"{text}: {reason}; check the spelling") from error
+    if is_folder:
+        yield from (
+            ImageRef(Path(found), name) for found, name in walk.photos(Found(text, folder_name))
+        )
+    elif not walk.is_output(text):
+        yield ImageRef(path, name)
+
+
+def _refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise UsageError(f"{text!r}: holds a NUL byte; a list that NUL separates needs -0")
+
+
+def _unique(refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+    """Leave out what was reached twice under the same name."""
+    known: dict[str, ImageRef] = {}
+    for ref in refs:
+        before = known.setdefault(ref.name, ref)
+        if before is ref:
+            yield ref
+        elif os.path.realpath(before.path) != os.path.realpath(ref.path):
+            raise _collision(before, ref)
+
+
+def _refuse_collisions(refs: Sequence[ImageRef]) -> None:
+    """Refuse photos whose files would overwrite each other, on whatever file system."""
+    known: dict[str, ImageRef] = {}
+    for ref in refs:
+        before = known.setdefault(collision_key(ref.stem), ref)
+        if before is not ref:
+            raise _collision(before, ref)
+    folders = {ref.name.rpartition("/")[0]: ref for ref in refs}
+    for folder, ref in folders.items():
+        for above in (folder, *map(str, PurePosixPath(folder).parents)):
+            for ending in filter(collision_key(above).endswith, _ENDINGS):
+                if other := known.get(collision_key(above).removesuffix(ending)):
+                    raise _collision(other, ref)
+
+
+def _collision(first: ImageRef, second: ImageRef) -> CollisionError:
+    return CollisionError(
+        f"{first.path} and {second.path} would share an output name ({first.stem}...); "
+        "rename one, leave it out with --exclude, or run them into different folders"
+    )
+
+
+def _explain_nothing(looked_at: Sequence[str], out: Path, found: int) -> str:
+    places = ", ".join(looked_at[:5]) + (", ..." if len(looked_at) > 5 else "")
+    if found:
+        return f"{places}: --include and --exclude leave none of {found} photos"
+    endings = " ".join(sorted(SUFFIXES))
+    return f"{places}: no photos found (of {endings}); the output folder {out} is never searched"

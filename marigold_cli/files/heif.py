@@ -1,0 +1,49 @@
+"""HEIC and HEIF by pillow-heif, an extra; without it these files are refused with advice."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marigold_cli.errors import ImageError
+from marigold_cli.files.raster import (
+    DecodePolicy,
+    Pixels,
+    Raster,
+    over_white,
+    over_white_premultiplied,
+)
+
+IS_AVAILABLE = find_spec("pillow_heif") is not None
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+
+
+def read_heif(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode the main picture of a HEIF; 10 and 12 bits come as 16.
+
+    libheif turns the pixels itself and the EXIF tag of such files is only a copy, so that the
+    orientation is 1: what every reader gets is upright.
+    """
+    if not IS_AVAILABLE:
+        raise ImageError("format", "HEIC needs an extra: pip install 'marigold-cli[heic]'")
+    import pillow_heif
+
+    file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
+    width, height = file.size
+    policy.admit(height, width)
+    samples: NDArray[np.uint8 | np.uint16] = np.asarray(file)[:, :width]  # rows may be padded
+    return Raster(
+        pixels=_opaque(samples, file.mode),
+        size=(height, width),
+        profile=file.info.get("icc_profile") or b"",
+    )
+
+
+def _opaque(samples: Pixels, mode: str) -> Pixels:
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return samples
+    colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+    lay = over_white_premultiplied if "a" in mode else over_white
+    return lay(colours, samples[..., -1])

@@ -1,0 +1,78 @@
+"""The eight EXIF orientations: reading the tag, turning pixels upright and back."""
+
+from __future__ import annotations
+
+import struct
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ORIENTATION_TAG = 0x0112
+_INVERSE = {6: 8, 8: 6}  # the other six undo themselves
+
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+def turn_upright(array: NDArray[Kind], orientation: int) -> NDArray[Kind]:
+    """Turn stored pixels as the photographer saw them; a view, nothing is copied.
+
+    Args:
+        array: [H, W] or [H, W, C].
+        orientation: EXIF 1..8.
+    """
+    if orientation >= 5:  # rows and columns change places
+        array = array.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    right = -1 if orientation in (2, 3, 6, 7) else 1
+    return array[::down, ::right]
+
+
+def turn_stored(array: NDArray[Kind], orientation: int) -> NDArray[Kind]:
+    """Undo `turn_upright`: from upright pixels back to the file's own grid; a view.
+
+    Args:
+        array: [H, W] or [H, W, C].
+        orientation: EXIF 1..8, the value that `turn_upright` was given.
+    """
+    return turn_upright(array, _INVERSE.get(orientation, orientation))
+
+
+def is_sideways(orientation: int) -> bool:
+    """Whether this orientation exchanges height and width."""
+    return orientation >= 5
+
+
+def exif_orientation(exif: bytes) -> int:
+    """Find the orientation in an EXIF block, with or without its "Exif" prefix.
+
+    Read here rather than by Pillow, which parses every tag and warns about broken ones.
+
+    Returns:
+        1..8; 1 where the tag is missing, damaged or out of range.
+    """
+    block = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None:
+        return 1
+    try:
+        return _search(block, order)
+    except struct.error:
+        return 1
+
+
+def _search(block: bytes, order: str) -> int:
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, first)
+    for entry in range(first + 2, first + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", block, entry)
+        if tag == _ORIENTATION_TAG:
+            (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), block, entry + 8)
+            return int(value) if 1 <= value <= 8 else 1
+    return 1
+
+
+def exif_block(orientation: int) -> bytes:
+    """Make an EXIF block of the orientation alone; the inverse of `exif_orientation`."""
+    entry = struct.pack(">HHIHH", _ORIENTATION_TAG, 3, 1, orientation, 0)
+    return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)

@@ -1,0 +1,100 @@
+"""What Pillow decodes: JPEG, also at reduced size, PNG up to 8 bits, AVIF, JPEG 2000, BMP.
+
+The decoders are called by their classes, never through `Image.open`: its guess at the format would
+take in EPS and others, and its own pixel limit warns or refuses what ours allows.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from marigold_cli.files.orientation import exif_orientation
+from marigold_cli.files.raster import DecodePolicy, Pixels, Raster
+
+_AS_THEY_ARE = ("L", "RGB", "CMYK")
+_WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # grey with 16 significant bits
+
+
+class _Jpeg(JpegImageFile):
+    """A JPEG whose EXIF is left unparsed; Pillow would look for the dpi and warn of broken tags."""
+
+    def _read_dpi_from_exif(self) -> None:
+        pass
+
+
+def read_jpeg(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode a JPEG or the first picture of an MPO, reduced by the DCT where `policy` allows."""
+    image = _Jpeg(BytesIO(data))
+    width, height = image.size
+    policy.admit(height, width)
+    if (by := policy.reduction(height, width)) > 1:
+        image.draft(None, (max(1, width // by), max(1, height // by)))
+    return _finish(image, (height, width))
+
+
+def read_png(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode a PNG of at most 8 bits per channel."""
+    return _read(PngImageFile(BytesIO(data)), policy)
+
+
+def read_avif(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode the first frame of an AVIF."""
+    return _read(AvifImageFile(BytesIO(data)), policy)
+
+
+def read_jpeg2000(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode a JPEG 2000, container or bare codestream."""
+    return _read(Jpeg2KImageFile(BytesIO(data)), policy)
+
+
+def read_bmp(data: bytes, policy: DecodePolicy) -> Raster:
+    """Decode a Windows bitmap."""
+    return _read(BmpImageFile(BytesIO(data)), policy)
+
+
+def _read(image: ImageFile, policy: DecodePolicy) -> Raster:
+    width, height = image.size
+    policy.admit(height, width)
+    return _finish(image, (height, width))
+
+
+def _finish(image: ImageFile, size: tuple[int, int]) -> Raster:
+    image.load()  # PNG may hold its EXIF behind the pixels
+    return Raster(
+        pixels=_pixels(image),
+        size=size,
+        orientation=exif_orientation(image.info.get("exif", b"")),
+        profile=image.info.get("icc_profile") or b"",
+    )
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    if image.mode in _WIDE:
+        wide: Pixels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        return wide
+    if image.has_transparency_data:
+        return np.asarray(_over_white(image))
+    if image.mode not in _AS_THEY_ARE:
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return np.asarray(image)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """Lay a transparent picture on white: `raster.over_white` at Pillow's speed."""
+    image = image.convert("RGBA")
+    alpha = image.getchannel("A")
+    colours = image.convert("RGB")
+    if alpha.getextrema() == (255, 255):
+        return colours
+    page = Image.new("RGB", image.size, "white")
+    page.paste(colours, mask=alpha)
+    return page

@@ -1,0 +1,111 @@
+"""What every decoder hands on: stored pixels, colours still as the file means them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marigold_cli.errors import ImageError
+
+Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
+
+
+@dataclass(frozen=True)
+class DecodePolicy:
+    """What may be decoded, and how small it may come out."""
+
+    max_pixels: int = 300_000_000
+    long_edge: int | None = None  # of the processing size [px]; None: full resolution is needed
+
+    def admit(self, height: int, width: int) -> None:
+        """Judge a picture by its header, before any pixel takes memory.
+
+        Raises:
+            ImageError: "too-large", or "format" for a picture without pixels.
+        """
+        if height < 1 or width < 1:
+            raise ImageError("format", f"has no pixels ({width} x {height}); copy it again")
+        if height * width > self.max_pixels:
+            raise ImageError(
+                "too-large",
+                f"{width} x {height} = {height * width / 1e6:.0f} MP, "
+                f"the limit is {self.max_pixels / 1e6:g} MP; raise --max-pixels if it is yours",
+            )
+
+    def reduction(self, height: int, width: int) -> int:
+        """The largest of 1, 2, 4, 8 by which both sides stay twice what processing needs."""
+        if not self.long_edge or self.long_edge >= max(height, width):
+            return 1
+        scale = self.long_edge / max(height, width)
+        needed = [(side, max(1, round(side * scale))) for side in (height, width)]
+        return next(
+            (by for by in (8, 4, 2) if all(-(-side // by) >= 2 * need for side, need in needed)), 1
+        )
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Decoded pixels in the file's own grid and colours.
+
+    Attributes:
+        pixels: uint8 or uint16 over their full range, or float32 in [0, 1]:
+            [H, W] grey, [H, W, 3] RGB, or [H, W, 4] CMYK with 0 for no ink. No alpha.
+        size: Height and width of the stored file [px]; `pixels` may be smaller.
+        orientation: EXIF 1..8, still to be undone.
+        profile: ICC profile of the colours; empty: sRGB.
+    """
+
+    pixels: Pixels
+    size: tuple[int, int]
+    orientation: int = 1
+    profile: bytes = b""
+
+
+def over_white(colours: Pixels, alpha: Pixels) -> Pixels:
+    """Lay a transparent picture on a white page, as a browser shows it.
+
+    The alternative, keeping the colours under transparent pixels, would show a network what no
+    viewer shows: mostly black, or what an editor left behind.
+
+    Args:
+        colours: [H, W] or [H, W, 3], over its type's full range.
+        alpha: [H, W], same type; its largest value is opaque.
+    """
+    if alpha.min() == full_scale(alpha.dtype):
+        return colours
+    share = _beside(to_unit(alpha), colours)
+    return from_unit(1 - (1 - to_unit(colours)) * share, colours.dtype)
+
+
+def over_white_premultiplied(colours: Pixels, alpha: Pixels) -> Pixels:
+    """`over_white` for colours that are multiplied by alpha already."""
+    page = 1 - _beside(to_unit(alpha), colours)
+    return from_unit(to_unit(colours) + page, colours.dtype)
+
+
+def _beside(alpha: NDArray[np.float32], colours: Pixels) -> NDArray[np.float32]:
+    return alpha if colours.ndim == 2 else alpha[..., None]
+
+
+def full_scale(dtype: np.dtype[np.generic]) -> int:
+    """The value of white: 255, 65535, or 1 for floats."""
+    return 2 ** (8 * dtype.itemsize) - 1 if dtype.kind == "u" else 1
+
+
+def to_unit(pixels: Pixels) -> NDArray[np.float32]:
+    """Bring a type's full range to float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(full_scale(pixels.dtype))
+
+
+def from_unit(values: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:
+    """Undo `to_unit`, clipped and rounded; NaN becomes 0."""
+    clipped = np.fmax(values, np.float32(0))
+    np.fmin(clipped, np.float32(1), out=clipped)
+    if dtype.kind == "f":
+        return clipped
+    clipped *= np.float32(full_scale(dtype))
+    clipped += np.float32(0.5)
+    result: Pixels = clipped.astype(dtype)
+    return result
