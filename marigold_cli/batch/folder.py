@@ -1,0 +1,218 @@
+"""The output folder: what it is bound to, who is using it, and where unfinished files lie.
+
+OUT/marigold.json        the settings that the folder is bound to
+OUT/journal*.jsonl       see journal.py
+OUT/.marigold/tmp-*      one run's unfinished files, on the same file system as the outputs
+OUT/.marigold/lock       refuses a second run where locks work; nothing rests on it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from marigold_cli.batch.durable import output_errors, read_plain, sync, sync_folder
+from marigold_cli.batch.settings import Json, Settings, differences, fingerprint
+from marigold_cli.errors import (
+    ForeignFileError,
+    OutputInUseError,
+    SettingsMismatchError,
+)
+
+BINDING = "marigold.json"
+HIDDEN = ".marigold"
+
+_STALE_S = 86_400.0  # another machine's unfinished files are swept when so old [s]
+_NO_LINK = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """An output folder in use by this run."""
+
+    root: Path
+    temporary: Path  # for this run alone
+    fsync: bool
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The settings that a folder is bound to, as they stand in its marigold.json."""
+
+    fingerprint: str
+    settings: dict[str, Json]
+
+
+def read_binding(out: Path) -> Binding | None:
+    """What a folder is bound to; None: nothing yet.
+
+    Raises:
+        SettingsMismatchError: the file is there but cannot be understood.
+    """
+    path = out / BINDING
+    try:
+        fields = json.loads(read_plain(path))
+        return Binding(str(fields["fp"]), dict(fields["settings"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SettingsMismatchError(
+            f"{path}: cannot be read, so the settings of this folder are unknown; "
+            "choose another --out, or --overwrite to compute everything anew"
+        ) from error
+
+
+def check_binding(out: Path, settings: Settings) -> None:
+    """Refuse a folder that is bound to other settings.
+
+    Raises:
+        SettingsMismatchError: it is.
+    """
+    binding = read_binding(out)
+    if binding and binding.fingerprint != fingerprint(settings):
+        raise SettingsMismatchError(
+            f"{out}: holds results of other settings "
+            f"({differences(settings.to_dict(), binding.settings)}); "
+            "choose another --out, or --overwrite to compute everything anew"
+        )
+
+
+def bind(place: Workplace, settings: Settings, overwrite: bool) -> None:
+    """Write the settings into the folder; the first of two runs wins.
+
+    Raises:
+        SettingsMismatchError: another run bound it to other settings meanwhile.
+    """
+    text = json.dumps(
+        {"v": 1, "fp": fingerprint(settings), "settings": settings.to_dict()}, indent=2
+    )
+    final, partial = place.root / BINDING, place.temporary / BINDING
+    if final.exists() and not overwrite:
+        return check_binding(place.root, settings)
+    with output_errors(final):
+        _write_new(partial, text.encode() + b"\n", place.fsync)
+        if overwrite or not _link(partial, final):
+            partial.replace(final)
+        partial.unlink(missing_ok=True)
+        sync_folder(place.root, place.fsync)
+    return check_binding(place.root, settings)
+
+
+def has_leftovers(out: Path) -> bool:
+    """Whether unfinished files of another run lie in the folder."""
+    return any((out / HIDDEN).glob("tmp-*"))
+
+
+@contextlib.contextmanager
+def occupied(out: Path, fsync: bool) -> Iterator[Workplace]:
+    """Make the folder, keep other runs out, and give this run a place for unfinished files.
+
+    Raises:
+        OutputInUseError: another run is at work here.
+        ForeignFileError: something that is not ours bears the name of our hidden folder.
+    """
+    hidden = out / HIDDEN
+    with output_errors(out):
+        _make_folders(out, fsync)
+        _make_private(hidden)
+    with _lock(hidden / "lock"):
+        _sweep(hidden)
+        temporary = hidden / f"tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        with output_errors(out):
+            temporary.mkdir(mode=0o700)
+        try:
+            yield Workplace(out, temporary, fsync)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputInUseError(
+            f"{path.parent.parent}: another run is at work; wait for it or choose another --out"
+        ) from error
+    except (OSError, NotImplementedError):  # no locks here: no promise rests on them, so go on
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_folders(out: Path, fsync: bool) -> None:
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent, fsync)
+    if not out.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(out))
+
+
+def _make_private(hidden: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        hidden.mkdir(mode=0o700)
+    found = hidden.lstat()
+    owners = (os.geteuid(), hidden.parent.stat().st_uid)  # a network folder may map users
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
+        raise ForeignFileError(f"{hidden}: not a folder of ours; move it away")
+
+
+def _write_new(path: Path, content: bytes, fsync: bool) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    try:
+        if os.write(descriptor, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        sync(descriptor, fsync)
+    finally:
+        os.close(descriptor)
+
+
+def _link(partial: Path, final: Path) -> bool:
+    """Let the file appear unless one is there; False where links are unknown."""
+    try:
+        os.link(partial, final)
+    except FileExistsError:
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        return False
+    return True
+
+
+def _sweep(hidden: Path) -> None:
+    """Remove what killed runs left behind, and nothing that a living one may still need."""
+    for folder in hidden.glob("tmp-*"):
+        host, _, rest = folder.name.removeprefix("tmp-").rpartition("-")[0].rpartition("-")
+        with contextlib.suppress(OSError):
+            old = time.time() - folder.lstat().st_mtime > _STALE_S
+            if old or (host == socket.gethostname() and not _is_alive(rest)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.isdecimal() or int(pid) == os.getpid():
+        return False  # this run has no such folder yet: an earlier one had the same number
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

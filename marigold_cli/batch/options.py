@@ -1,0 +1,90 @@
+"""What a user may ask of a run over many photos. Knows nothing of torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from marigold_cli.errors import UsageError
+from marigold_cli.files.discover import Selection
+from marigold_cli.inference.options import PredictOptions
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written for every photo; part of the fingerprint."""
+
+    formats: tuple[str, ...] = ("npy", "color")
+    colormap: str = "spectral"
+    uncertainty: bool = False  # also write the ensemble's spread
+    invert: bool = False  # turn affine values around, 0 <-> 1
+    size: Literal["input", "processing"] = "input"
+    grid: Literal["stored", "upright"] = "stored"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which checkpoint, and how it is loaded."""
+
+    name: str | None = None  # None: the best one on this machine
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    vae: str | None = None  # another autoencoder in place of the checkpoint's own
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a run treats what is already there and what goes wrong; changes no pixel.
+
+    Attributes:
+        overwrite: Compute everything anew and bind the folder to these settings.
+        resume: Insist that there is a journal to go on from.
+        retry_failed: Try photos again that failed in an earlier run.
+        check: How a photo is known to be unchanged: size and time, or always its hash.
+        fsync: False trades safety at power loss for speed on a slow network folder.
+        max_failures: Stop after so many failed photos; None: go on to the end.
+        fail_on: From which share of failed photos the exit code says so: any, none, or "N%".
+        max_time_s: Start no further photo after so long [s].
+        grace_s: How long photos in flight may take after a stop was asked for [s].
+        batch_size: Photos per predict call; None: what the device likes best.
+        max_pixels: Larger photos are refused by their header [px].
+    """
+
+    overwrite: bool = False
+    resume: bool = False
+    retry_failed: bool = True
+    check: Literal["stat", "hash"] = "stat"
+    fsync: bool = True
+    max_failures: int | None = None
+    fail_on: str = "any"
+    max_time_s: float | None = None
+    grace_s: float = 25.0
+    batch_size: int | None = None
+    max_pixels: int = 300_000_000
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"any|none|\d+(\.\d+)?%", self.fail_on):
+            raise UsageError(f"--fail-on {self.fail_on}: say any, none, or a share such as 5%")
+
+    def tolerates(self, failed: int, total: int) -> bool:
+        """Whether so many failed photos still count as success."""
+        if self.fail_on in ("any", "none"):
+            return failed == 0 or self.fail_on == "none"
+        return failed * 100 <= float(self.fail_on.rstrip("%")) * total
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything that `marigold run` was asked."""
+
+    inputs: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()  # entries of --files-from
+    out: Path = Path("depths")
+    selection: Selection = field(default_factory=Selection)
+    predict: PredictOptions = field(default_factory=PredictOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    policy: Policy = field(default_factory=Policy)

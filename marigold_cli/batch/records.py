@@ -1,0 +1,239 @@
+"""What the journal's lines say: one frozen value for each kind, to JSON and back.
+
+    run     a run begins                 start   a photo is begun; not durable by itself
+    void    a photo's older records      done    its outputs are durable
+            count no longer              failed  it could not be turned into depth
+    end     a run ended in order
+
+The fields are named as in the file. Unknown kinds and fields of later versions are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar, TypeAlias, TypeVar
+
+from marigold_cli.batch.settings import Json
+
+VERSION = 1
+
+Fields: TypeAlias = Mapping[str, Json]
+_Value = TypeVar("_Value", str, int, bool)
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """One file that was written: POSIX path relative to the output folder, size [bytes], hash."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run begins.
+
+    Attributes:
+        fp: Fingerprint of its settings.
+        jobs: Photos that it means to compute.
+        versions: Of the program and the libraries that compute, by name.
+        settings: What the fingerprint stands for, for people.
+        about: Host, device and command line, for people.
+    """
+
+    fp: str
+    jobs: int
+    versions: dict[str, str]
+    settings: dict[str, Json] = field(default_factory=dict)
+    about: dict[str, Json] = field(default_factory=dict)
+    ev: ClassVar[str] = "run"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Run:
+        """Take what a later run or a status needs."""
+        versions = fields.get("versions")
+        known = versions.items() if isinstance(versions, dict) else ()
+        texts = {name: str(version) for name, version in known}
+        return cls(_get(fields, "fp", str), _get(fields, "jobs", int), texts)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A photo is begun; `alone` when no other was in flight, so that a crash is its own."""
+
+    input: str
+    fp: str
+    alone: bool
+    ev: ClassVar[str] = "start"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Start:
+        """Read the fields of a line."""
+        return cls(_get(fields, "input", str), _get(fields, "fp", str), _get(fields, "alone", bool))
+
+
+@dataclass(frozen=True)
+class Void:
+    """A photo's older records count no longer: its outputs are about to be replaced."""
+
+    input: str
+    ev: ClassVar[str] = "void"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Void:
+        """Read the fields of a line."""
+        return cls(_get(fields, "input", str))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A photo whose outputs are durable.
+
+    Attributes:
+        input: The photo, as in `ImageRef.name`.
+        size: The photo file's size when it was read [bytes].
+        mtime_ns: Its time of change then; 0: too young to be trusted, so hash it next time.
+        sha256: Hash of the very bytes that were decoded.
+        fp: Fingerprint of the settings.
+        seed: The user's seed.
+        batch_used: Photos in the same predict call.
+        secs: Time spent on it [s].
+        outputs: Every file that belongs to it.
+    """
+
+    input: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    fp: str
+    seed: int
+    batch_used: int
+    secs: float
+    outputs: tuple[OutputFile, ...]
+    ev: ClassVar[str] = "done"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Done:
+        """Read the fields of a line."""
+        secs = fields.get("secs")
+        return cls(
+            input=_get(fields, "input", str),
+            size=_get(fields, "size", int),
+            mtime_ns=_get(fields, "mtime_ns", int),
+            sha256=_get(fields, "sha256", str),
+            fp=_get(fields, "fp", str),
+            seed=_get(fields, "seed", int),
+            batch_used=_get(fields, "batch_used", int),
+            secs=float(secs) if isinstance(secs, int | float) else 0.0,
+            outputs=tuple(_output(file) for file in _list(fields["outputs"])),
+        )
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A photo that could not be turned into depth.
+
+    Attributes:
+        input: The photo, as in `ImageRef.name`.
+        kind: A short stable word.
+        message: What happened.
+        attempt: How often it was tried.
+        size: The photo file's size when the run was planned [bytes]; 0: unknown.
+        mtime_ns: Its time of change then; 0: unknown.
+    """
+
+    input: str
+    kind: str
+    message: str
+    attempt: int
+    size: int
+    mtime_ns: int
+    ev: ClassVar[str] = "failed"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Failed:
+        """Read the fields of a line."""
+        return cls(
+            input=_get(fields, "input", str),
+            kind=_get(fields, "kind", str),
+            message=_get(fields, "message", str),
+            attempt=_get(fields, "attempt", int),
+            size=_get(fields, "size", int),
+            mtime_ns=_get(fields, "mtime_ns", int),
+        )
+
+
+@dataclass(frozen=True)
+class End:
+    """A run ended in order; photos that it began and did not finish are not its victims."""
+
+    code: int
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    signal: int | None = None
+    ev: ClassVar[str] = "end"
+
+    @classmethod
+    def read(cls, fields: Fields) -> End:
+        """Take what a later run or a status needs."""
+        return cls(_get(fields, "code", int))
+
+
+Record: TypeAlias = Run | Start | Void | Done | Failed | End
+
+_KINDS: dict[Json, Callable[[Fields], Record]] = {
+    kind.ev: kind.read for kind in (Run, Start, Void, Done, Failed, End)
+}
+
+
+def to_line(record: Record, at: float) -> bytes:
+    """One line of ASCII JSON with its newline, whatever bytes a file name holds.
+
+    Args:
+        record: What happened.
+        at: When [s since 1970].
+    """
+    fields = {"v": VERSION, "ev": record.ev, "at": round(at, 3), **asdict(record)}
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+
+
+def from_line(line: bytes) -> tuple[Record | None, float | None]:
+    """The record of one line and its time; None for a kind of a later version.
+
+    Raises:
+        ValueError: the line is torn or corrupt.
+    """
+    try:
+        fields = json.loads(line)
+        if not isinstance(fields, dict) or not isinstance(fields["ev"], str):
+            raise TypeError(line)
+        read = _KINDS.get(fields["ev"])
+        at = fields.get("at")
+        return read(fields) if read else None, at if isinstance(at, int | float) else None
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _get(fields: Fields, key: str, kind: type[_Value]) -> _Value:
+    value = fields[key]
+    if not isinstance(value, kind):
+        raise TypeError(key)
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def _output(fields: Json) -> OutputFile:
+    if not isinstance(fields, dict):
+        raise TypeError("not an object")
+    return OutputFile(
+        _get(fields, "path", str), _get(fields, "size", int), _get(fields, "sha256", str)
+    )

@@ -1,0 +1,216 @@
+"""A run over many photos, from the plan to the summary.
+
+The main thread predicts; decoding and writing go on beside it. What stands in the folder is true
+at every moment: a photo's record follows its files, and nothing is recorded that is not durable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import logging
+import os
+import platform
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from marigold_cli.batch.folder import Workplace, bind, has_leftovers, occupied
+from marigold_cli.batch.journal import JOURNAL, Journal
+from marigold_cli.batch.options import Policy, RunOptions
+from marigold_cli.batch.pipeline import Outcome, Pipeline
+from marigold_cli.batch.plan import Plan
+from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.progress import (
+    Event,
+    ModelLoaded,
+    Observer,
+    PlanMade,
+    RunEnded,
+    StatusAsked,
+    StopAsked,
+    Warned,
+)
+from marigold_cli.batch.records import End, Run, to_line
+from marigold_cli.batch.signals import Stop, listening
+from marigold_cli.batch.summary import Failure, Summary
+from marigold_cli.errors import ExitCode, MarigoldError
+
+__all__ = ["Failure", "Predictor", "Summary", "run_batch"]
+
+_COMPUTE = ("marigold-cli", "torch", "diffusers", "numpy", "pillow")  # versions worth recording
+
+
+def run_batch(
+    plan: Plan,
+    options: RunOptions,
+    open_predictor: Callable[[], Predictor],
+    observer: Observer,
+) -> Summary:
+    """Do what a plan says.
+
+    The predictor is opened only if there is something to predict, and before the folder is bound:
+    a model that cannot be loaded leaves no trace.
+
+    Raises:
+        RefusedError: another run is at work in the folder, or bound it to other settings meanwhile.
+        MarigoldError: the predictor could not be opened, or the folder cannot be written.
+    """
+    began, tell = time.monotonic(), _Announcer(observer)
+    tell(PlanMade(plan))
+    for warning in _warnings(plan):
+        tell(Warned(warning))
+    stop, outcome = Stop(options.policy.grace_s, options.policy.max_time_s), Outcome()
+    has_news = bool(plan.jobs or plan.records)
+    if has_news or has_leftovers(options.out):
+        with occupied(options.out, options.policy.fsync) as place:
+            if has_news:
+                outcome = _run(plan, options.policy, place, stop, open_predictor, tell)
+    summary = _summarise(plan, outcome, stop, options.policy, time.monotonic() - began)
+    tell(RunEnded(summary))
+    return summary
+
+
+def _run(
+    plan: Plan,
+    policy: Policy,
+    place: Workplace,
+    stop: Stop,
+    open_predictor: Callable[[], Predictor],
+    tell: Callable[[Event], None],
+) -> Outcome:
+    predictor = _open(open_predictor, tell) if plan.jobs else None
+    with Journal(place.root / JOURNAL, place.fsync) as journal:
+        _begin(plan, policy, place, journal, predictor)
+        outcome = Outcome()
+        if predictor is not None:
+            pipeline = Pipeline(plan, policy, predictor, place, journal, stop, tell, outcome)
+            _work(pipeline)
+        code = _exit_code(plan, outcome, stop, policy)
+        counts = (outcome.done, len(plan.skipped), len(plan.passed_over) + len(outcome.failed))
+        with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
+            journal.append(End(int(code), *counts, stop.signal))
+    if outcome.error is not None and not isinstance(outcome.error, MarigoldError):
+        raise outcome.error
+    return outcome
+
+
+def _work(pipeline: Pipeline) -> None:
+    """Run the pipeline under the hand of signals."""
+
+    def last_words() -> None:
+        line = to_line(End(int(ExitCode.STOPPED), signal=pipeline.stop.signal), time.time())
+        os.write(pipeline.journal.descriptor, b"\n" + line)
+        shutil.rmtree(pipeline.place.temporary, ignore_errors=True)
+
+    with listening(
+        pipeline.stop,
+        on_stop=lambda: pipeline.tell(StopAsked(str(pipeline.stop.reason))),
+        on_status=lambda: pipeline.tell(StatusAsked()),
+        on_abort=last_words,
+    ):
+        try:
+            pipeline.run()
+        except MarigoldError as error:
+            pipeline.break_off(error)
+
+
+def _open(open_predictor: Callable[[], Predictor], tell: Callable[[Event], None]) -> Predictor:
+    began = time.monotonic()
+    predictor = open_predictor()
+    name, device, dtype = predictor.description
+    tell(ModelLoaded(name, device, dtype, predictor.reason, time.monotonic() - began))
+    return predictor
+
+
+def _begin(
+    plan: Plan, policy: Policy, place: Workplace, journal: Journal, predictor: Predictor | None
+) -> None:
+    """Write what must be durable before the first output is replaced."""
+    about = {
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "device": " ".join(predictor.description[1:]) if predictor else "none",
+        "command": " ".join(sys.argv),
+    }
+    settings = plan.settings.to_dict()
+    mark = journal.note(Run(plan.fingerprint, len(plan.jobs), _versions(), settings, {**about}))
+    for record in plan.records:
+        mark = journal.note(record)
+    journal.settle(mark)
+    bind(place, plan.settings, policy.overwrite)
+
+
+def _warnings(plan: Plan) -> list[str]:
+    warnings = [f"{one.name}: {one.message}" for one in plan.passed_over if one.kind == "crash"]
+    if plan.bad_lines:
+        warnings.append(
+            f"{plan.bad_lines} lines of the journal are torn or damaged; "
+            "what only they knew is computed again"
+        )
+    changed = [
+        f"{name} {plan.versions[name]} -> {version}"
+        for name, version in _versions().items()
+        if plan.versions.get(name, version) != version
+    ]
+    if changed and plan.jobs and plan.skipped:
+        warnings.append(
+            f"versions changed since the last run ({', '.join(changed)}); "
+            "new depth maps may differ a little from the old ones, --overwrite makes all alike"
+        )
+    return warnings
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _COMPUTE:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _summarise(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy, seconds: float) -> Summary:
+    return Summary(
+        done=outcome.done,
+        skipped=len(plan.skipped),
+        failed=(*plan.passed_over, *outcome.failed.values()),
+        seconds=seconds,
+        stopped=outcome.is_short_of(plan),
+        exit_code=_exit_code(plan, outcome, stop, policy),
+        signal=stop.signal,
+        error=None if outcome.error is None else str(outcome.error),
+    )
+
+
+def _exit_code(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy) -> ExitCode:
+    if outcome.error is not None:
+        return getattr(outcome.error, "exit_code", ExitCode.BUG)
+    if outcome.given_up is not None:
+        return outcome.given_up
+    if outcome.is_short_of(plan) or stop.signal is not None:
+        return ExitCode.STOPPED
+    failed = len(plan.passed_over) + len(outcome.failed)
+    total = failed + outcome.done + len(plan.skipped)
+    return ExitCode.OK if policy.tolerates(failed, total) else ExitCode.PARTIAL
+
+
+class _Announcer:
+    """Passes events on, one at a time; an observer that fails costs the display, not the run."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer: Observer | None = observer
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if self._observer is None:
+                return
+            try:
+                self._observer.observe(event)
+            except Exception:
+                self._observer = None
+                logging.getLogger(__name__).exception("the display failed; the run goes on")

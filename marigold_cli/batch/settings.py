@@ -1,0 +1,109 @@
+"""What changes the bytes of an output, and the fingerprint that tells two such sets apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from marigold_cli.batch.options import ModelOptions, OutputOptions
+from marigold_cli.checkpoints.card import Card
+from marigold_cli.depth import DepthKind
+from marigold_cli.errors import UsageError
+from marigold_cli.inference.options import Recipe
+
+ALGORITHM = 1  # to be raised by us whenever the same settings give other bytes
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What changes the bytes of an output, and nothing else.
+
+    Attributes:
+        model: The checkpoint's name, for people; not in the fingerprint, for a folder may move.
+        identity: What the checkpoint's bytes are.
+        kind: What the depth's numbers mean.
+        recipe: How it is predicted.
+        dtype: As it was asked for, so that planning needs no device.
+        vae: Another autoencoder, as it was asked for.
+        formats: Sorted, each once.
+        colormap: None where no colour picture is written.
+        uncertainty: Whether the ensemble's spread is written.
+        invert: Whether near is 1 in depth.
+        size: "input" or "processing".
+        grid: "stored" or "upright".
+        algorithm: `ALGORITHM` of the program that wrote it.
+    """
+
+    model: str
+    identity: str
+    kind: DepthKind
+    recipe: Recipe
+    dtype: str
+    vae: str | None
+    formats: tuple[str, ...]
+    colormap: str | None
+    uncertainty: bool
+    invert: bool
+    size: str
+    grid: str
+    algorithm: int = ALGORITHM
+
+    def to_dict(self) -> dict[str, Json]:
+        """The settings as JSON knows them, the recipe's fields beside the others."""
+        facts = asdict(self)
+        return {**facts.pop("recipe"), **facts, "formats": list(self.formats)}
+
+    def label(self) -> str:
+        """One line of JSON for an output's own tags: a stray file tells where it comes from."""
+        return _canonical({"fingerprint": fingerprint(self), **self.to_dict()})
+
+
+def fingerprint(settings: Settings) -> str:
+    """16 hexadecimal digits that differ when any output's bytes may differ."""
+    facts = settings.to_dict()
+    del facts["model"]
+    return hashlib.sha256(_canonical(facts).encode()).hexdigest()[:16]
+
+
+def settle(card: Card, recipe: Recipe, model: ModelOptions, output: OutputOptions) -> Settings:
+    """Gather what changes the bytes of an output.
+
+    Raises:
+        UsageError: an output that this checkpoint or recipe cannot give.
+    """
+    if output.uncertainty and recipe.ensemble < 2:
+        raise UsageError("--uncertainty is the spread of an ensemble; add --ensemble 10")
+    if output.invert and card.kind is DepthKind.METRIC:
+        raise UsageError(f"{card.name}: metric depth cannot be turned around by --invert")
+    return Settings(
+        model=card.name,
+        identity=card.identity,
+        kind=card.kind,
+        recipe=recipe,
+        dtype=model.dtype,
+        vae=model.vae,
+        formats=tuple(sorted(set(output.formats))),
+        colormap=output.colormap if "color" in output.formats else None,
+        uncertainty=output.uncertainty,
+        invert=output.invert,
+        size=output.size,
+        grid=output.grid,
+    )
+
+
+def differences(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
+    """Say which settings differ, for instance "steps 4 instead of 50"."""
+    words = [
+        f"{key} {here.get(key)} instead of {there.get(key)}"
+        for key in sorted(here.keys() | there.keys())
+        if key != "model" and here.get(key) != there.get(key)
+    ]
+    return ", ".join(words) or "nothing that this version knows of"
+
+
+def _canonical(facts: Mapping[str, Json]) -> str:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,0 +1,69 @@
+"""What came of a run: the counts, the failed photos and the exit code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from marigold_cli.batch.records import Failed
+from marigold_cli.errors import ExitCode
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One photo without a depth map.
+
+    Attributes:
+        name: The photo, as in `ImageRef.name`.
+        kind: A short stable word, for instance "truncated", "memory", "nonfinite" or "crash".
+        message: What happened, in the reader's words.
+    """
+
+    name: str
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, record: Failed) -> Failure:
+        """What the journal says of it."""
+        return cls(record.input, record.kind, record.message)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a run.
+
+    Attributes:
+        done: Photos computed by this run.
+        skipped: Photos whose outputs were already there.
+        failed: Photos without a valid output, those passed over because they failed before too.
+        seconds: Wall-clock time of the run [s].
+        stopped: Whether photos were left undone by a signal, a limit or an error.
+        exit_code: What the process should end with, unless `signal` is set.
+        signal: The signal that asked for the stop; `signals.die_by` it should be the last word.
+        error: What stopped the run, where that was an error; the reader's words, with advice.
+    """
+
+    done: int
+    skipped: int
+    failed: tuple[Failure, ...]
+    seconds: float
+    stopped: bool
+    exit_code: ExitCode
+    signal: int | None = None
+    error: str | None = None
+
+    def to_json(self) -> str:
+        """The summary as one line of ASCII JSON."""
+        return json.dumps(
+            {
+                "done": self.done,
+                "skipped": self.skipped,
+                "failed": [vars(failure) for failure in self.failed],
+                "seconds": round(self.seconds, 3),
+                "stopped": self.stopped,
+                "exit_code": int(self.exit_code),
+                "signal": self.signal,
+                "error": self.error,
+            }
+        )

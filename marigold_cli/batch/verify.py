@@ -1,0 +1,166 @@
+"""What is in an output folder: how far its runs came, and whether its files are still whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from marigold_cli.batch.folder import read_binding
+from marigold_cli.batch.journal import State, fold
+from marigold_cli.batch.records import OutputFile
+from marigold_cli.batch.settings import Json
+from marigold_cli.batch.summary import Failure
+from marigold_cli.errors import ExitCode, NoInputError
+
+_THREADS = 8
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One output that is not what was written.
+
+    Attributes:
+        name: The photo.
+        path: The output, relative to the output folder.
+        kind: "missing", "size", "hash", "settings" (made with other settings than the folder is
+            bound to), or "stale" (of a photo that failed or was not finished since).
+    """
+
+    name: str
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far the runs in a folder came; no image is read for it.
+
+    Attributes:
+        done: Photos whose outputs are there with their recorded size.
+        damaged: Outputs that are missing or have another size.
+        failed: Photos without a valid output.
+        unfinished: Photos that were begun and neither finished nor failed since.
+        fingerprint: What the folder is bound to; None: nothing.
+        settings: The same in words.
+        bad_lines: Lines of the journals that could not be read.
+        exit_code: What the last run ended with, or would have if it had been let to its end.
+    """
+
+    done: int
+    damaged: tuple[Damage, ...]
+    failed: tuple[Failure, ...]
+    unfinished: tuple[str, ...]
+    fingerprint: str | None
+    settings: dict[str, Json]
+    bad_lines: int
+    exit_code: ExitCode
+
+
+def status(out: Path) -> Status:
+    """Fold the journals of a folder and look at the outputs they name.
+
+    Raises:
+        NoInputError: there is no journal.
+    """
+    state, binding = _fold(out), read_binding(out)
+    done = {name: entry.done for name, entry in state.entries.items() if entry.done}
+    damaged = [
+        Damage(name, file.path, kind)
+        for name, record in done.items()
+        for file in record.outputs
+        if (kind := _look(out, file))
+    ]
+    failed = tuple(Failure.of(entry.failed) for entry in state.entries.values() if entry.failed)
+    open_ends = [name for name, one in state.entries.items() if not one.done and not one.failed]
+    return Status(
+        done=len(done) - len({damage.name for damage in damaged}),
+        damaged=tuple(damaged),
+        failed=failed,
+        unfinished=tuple(open_ends),
+        fingerprint=binding.fingerprint if binding else None,
+        settings=binding.settings if binding else {},
+        bad_lines=state.bad_lines,
+        exit_code=_exit_code(state, is_whole=not damaged and not failed),
+    )
+
+
+def verify(out: Path) -> list[Damage]:
+    """Read every recorded output again and name those that are not what was written.
+
+    Raises:
+        NoInputError: there is no journal.
+    """
+    state, binding = _fold(out), read_binding(out)
+    outputs = [
+        (name, file)
+        for name, entry in state.entries.items()
+        if entry.done
+        for file in entry.done.outputs
+    ]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        kinds = pool.map(lambda output: _look(out, output[1]) or _hash(out, output[1]), outputs)
+        damaged = [
+            Damage(name, file.path, kind)
+            for (name, file), kind in zip(outputs, kinds, strict=True)
+            if kind
+        ]
+    bound_to = binding.fingerprint if binding else None
+    return [*damaged, *_other_settings(state, bound_to), *_stale(state, out)]
+
+
+def _fold(out: Path) -> State:
+    state = fold(out)
+    if state.run is None:
+        raise NoInputError(f"{out}: no journal of a run here; name the folder given as --out")
+    return state
+
+
+def _look(out: Path, file: OutputFile) -> str | None:
+    """What a look at the folder tells of an output's damage."""
+    if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts:
+        return "missing"  # no run writes such a path, so nothing outside is looked at
+    try:
+        size = (out / file.path).stat().st_size
+    except (OSError, ValueError):
+        return "missing"
+    return None if size == file.size else "size"
+
+
+def _hash(out: Path, file: OutputFile) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with (out / file.path).open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return "missing"
+    return None if digest.hexdigest() == file.sha256 else "hash"
+
+
+def _other_settings(state: State, bound_to: str | None) -> Iterator[Damage]:
+    for name, entry in state.entries.items():
+        if entry.done and bound_to and entry.done.fp != bound_to:
+            yield from (Damage(name, file.path, "settings") for file in entry.done.outputs)
+
+
+def _stale(state: State, out: Path) -> Iterator[Damage]:
+    """Outputs of an earlier state of photos that failed, or were not finished, since."""
+    for path, name in state.owners.items():
+        if state.entries[name].done is None and (out / path).exists():
+            yield Damage(name, path, "stale")
+
+
+def _exit_code(state: State, is_whole: bool) -> ExitCode:
+    if state.end is None:
+        return ExitCode.STOPPED
+    try:
+        code = ExitCode(state.end.code)
+    except ValueError:  # of a later version
+        code = ExitCode.STOPPED
+    if code in (ExitCode.OK, ExitCode.PARTIAL):
+        return ExitCode.OK if is_whole else ExitCode.PARTIAL
+    return code

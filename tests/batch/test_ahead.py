@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+
+import pytest
+
+from marigold_cli.batch.ahead import WriteBehind, _has_room, map_ahead
+
+
+class Counter:
+    """Squares numbers and remembers which ones were asked of it."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.lock = threading.Lock()
+
+    def __call__(self, number: int) -> int:
+        with self.lock:
+            self.begun.append(number)
+        return number * number
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5, 100])
+def test_results_come_in_the_order_of_the_items(ahead):
+    squares = map_ahead(Counter(), range(30), lambda result: 0, 4, ahead, budget=1)
+
+    assert list(squares) == [number * number for number in range(30)]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_no_more_is_made_ahead_than_allowed(ahead):
+    counter = Counter()
+    squares = map_ahead(counter, range(30), lambda result: 0, 2, ahead, budget=1)
+
+    for taken, _ in enumerate(squares, start=1):
+        assert len(counter.begun) <= taken + ahead
+
+
+@pytest.mark.parametrize(("weights", "has_room"), [([], True), ([40], True), ([40, 40], False)])
+def test_nothing_is_begun_while_what_waits_is_heavy(weights, has_room):
+    waiting: deque[Future[int]] = deque(Future() for _ in weights)
+    for future, weight in zip(waiting, weights, strict=True):
+        future.set_result(weight)
+    waiting.append(Future())  # not ready, so of unknown weight
+
+    assert _has_room(waiting, weigh=int, ahead=5, budget=50) == has_room
+
+
+def test_leaving_early_makes_nothing_more():
+    counter = Counter()
+    squares = map_ahead(counter, range(1000), lambda result: 0, 2, ahead=3, budget=1)
+
+    next(squares)
+    squares.close()
+
+    assert len(counter.begun) <= 4
+
+
+def test_an_error_reaches_the_one_who_asks():
+    def broken(number: int) -> int:
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0"):
+        next(map_ahead(broken, range(9), lambda result: 0, 2, ahead=3, budget=1))
+
+
+def test_a_full_queue_makes_the_caller_wait_and_settling_waits_for_all():
+    gate, written = threading.Event(), []
+
+    def write(number: int) -> None:
+        gate.wait()
+        written.append(number)
+
+    with WriteBehind(threads=2) as writers:
+        for number in range(3):
+            writers.submit(write, number)
+        late = threading.Thread(target=lambda: writers.submit(write, 3))
+        late.start()
+        is_waiting = late.is_alive() and not written
+        gate.set()
+        late.join()
+        writers.settle()
+        settled = sorted(written)
+
+    assert is_waiting
+    assert settled == [0, 1, 2, 3]

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marigold_cli.batch.journal import Journal, fold
+from marigold_cli.batch.records import (
+    Done,
+    End,
+    Failed,
+    OutputFile,
+    Run,
+    Start,
+    Void,
+    from_line,
+    to_line,
+)
+from marigold_cli.errors import ForeignFileError, OutputError
+
+NAMES = st.binary(min_size=1, max_size=40).map(os.fsdecode)
+
+
+def done(name: str, fp: str = "f" * 16, path: str | None = None) -> Done:
+    output = OutputFile(path or f"{name}_depth.npy", 10, "0" * 64)
+    return Done(name, 5, 6, "1" * 64, fp, 0, 1, 0.5, (output,))
+
+
+def write(out: Path, *records, name: str = "journal.jsonl") -> None:
+    out.mkdir(exist_ok=True)
+    with Journal(out / name, fsync=False) as journal:
+        for record in records:
+            journal.append(record)
+
+
+@given(NAMES)
+def test_every_file_name_comes_back_from_one_line_of_ascii(name):
+    for record in (done(name), Failed(name, "format", name, 1, 2, 3), Start(name, "f", True)):
+        line = to_line(record, at=1.5)
+
+        assert from_line(line) == (record, 1.5)
+        assert line.count(b"\n") == 1
+        assert json.loads(line.decode("ascii"))["input"] == name
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(NAMES, unique=True, max_size=8))
+def test_no_name_can_forge_a_record(tmp_path, names):
+    out = tmp_path / os.urandom(4).hex()
+    forged = '"}\n{"v":1,"ev":"done","input":"forged"'
+
+    write(out, *(done(name) for name in names), Failed(forged, "format", forged, 1, 0, 0))
+
+    assert set(fold(out).entries) == {*names, forged}
+
+
+def test_the_last_word_on_a_photo_counts(tmp_path):
+    write(tmp_path, done("a"), done("b"), Failed("b", "io", "gone", 1, 0, 0), done("c"), Void("c"))
+
+    entries = fold(tmp_path).entries
+
+    assert [bool(entries[name].done) for name in "abc"] == [True, False, False]
+    assert [bool(entries[name].failed) for name in "abc"] == [False, True, False]
+
+
+def test_a_torn_last_line_is_skipped_counted_and_healed(tmp_path):
+    write(tmp_path, done("a"), done("b"))
+    journal = tmp_path / "journal.jsonl"
+    os.truncate(journal, journal.stat().st_size - 7)
+
+    torn = fold(tmp_path)
+    write(tmp_path, done("c"))
+    healed = fold(tmp_path)
+
+    assert (list(torn.entries), torn.bad_lines) == (["a"], 1)
+    assert (list(healed.entries), healed.bad_lines) == (["a", "c"], 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"nonsense", b"\xff\xfe", b"[]", b"null", b"{}", b'{"ev":1}', b'{"ev":"done"}', b"[" * 9999,
+        b'{"ev":"done","input":7}', b'{"ev":"failed","input":"a"}', b'{"ev":"start","input":"a"}',
+        to_line(done("a"), 1).replace(b'"size":10', b'"size":"10"'),
+        to_line(done("a"), 1).replace(b'[{"path"', b'[7,{"path"'),
+        to_line(done("a"), 1)[:-2],
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_is_skipped_and_counted(tmp_path, line):
+    write(tmp_path, done("b"))
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(line.rstrip(b"\n") + b"\n")
+    write(tmp_path, done("c"))
+
+    state = fold(tmp_path)
+
+    assert (list(state.entries), state.bad_lines) == (["b", "c"], 1)
+
+
+def test_records_and_fields_of_later_versions_are_ignored(tmp_path):
+    later = to_line(done("a"), 1).replace(b'{"v":1', b'{"v":9,"colour":"red"')
+    (tmp_path / "journal.jsonl").write_bytes(b'{"v":9,"ev":"dream","input":"x"}\n' + later)
+
+    state = fold(tmp_path)
+
+    assert (list(state.entries), state.bad_lines) == (["a"], 0)
+
+
+def test_all_journals_of_a_folder_are_folded_in_the_order_of_their_time(tmp_path):
+    early, late = to_line(done("a", "1"), 100.0), to_line(done("a", "2"), 200.0)
+    (tmp_path / "journal.jsonl").write_bytes(late)
+    (tmp_path / "journal.r1.jsonl").write_bytes(early + to_line(done("b"), 150.0))
+
+    entries = fold(tmp_path).entries
+
+    assert entries["a"].done.fp == "2"
+    assert entries["b"].done
+
+
+def test_within_a_journal_the_order_holds_whatever_the_clock_did(tmp_path):
+    lines = [to_line(done("a"), 500.0), to_line(Failed("a", "io", "gone", 1, 0, 0), 20.0)]
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(lines))
+
+    assert fold(tmp_path).entries["a"].failed
+
+
+def test_an_output_belongs_to_the_photo_that_was_done_last(tmp_path):
+    write(tmp_path, done("a.png", path="a.npy"), done("a.jpg", path="a.npy"))
+
+    state = fold(tmp_path)
+
+    assert state.owners == {"a.npy": "a.jpg"}
+    assert state.entries["a.png"].done is None
+
+
+RUN = Run("f", 1, {})
+
+
+@pytest.mark.parametrize(
+    ("records", "crashes", "alone"),
+    [
+        ([RUN, Start("a", "f", False)], 1, 0),
+        ([RUN, Start("a", "f", True)], 1, 1),
+        ([RUN, Start("a", "f", True), RUN, Start("a", "f", True), RUN], 2, 2),
+        ([RUN, Start("a", "f", True), End(75)], 0, 0),
+        ([RUN, Start("a", "f", True), done("a")], 0, 0),
+        ([RUN, Start("a", "f", True), RUN, Start("a", "f", True), done("a"), End(0)], 0, 0),
+        ([RUN, Start("a", "f", True), Failed("a", "io", "", 1, 0, 0)], 0, 0),
+    ],
+)
+def test_a_photo_that_was_in_flight_when_a_run_died_is_remembered(
+    tmp_path, records, crashes, alone
+):
+    write(tmp_path, *records)
+
+    entry = fold(tmp_path).entries["a"]
+
+    assert (entry.crashes, entry.alone) == (crashes, alone)
+
+
+def test_a_torn_line_acquits_the_photos_in_flight(tmp_path):
+    write(tmp_path, RUN, Start("a", "f", True), done("b"))
+    journal = tmp_path / "journal.jsonl"
+    os.truncate(journal, journal.stat().st_size - 7)
+
+    assert fold(tmp_path).entries["a"].crashes == 0
+
+
+def test_lines_of_several_threads_do_not_mix(tmp_path):
+    with Journal(tmp_path / "journal.jsonl", fsync=False) as journal:
+        threads = [
+            threading.Thread(target=lambda n=n: [journal.note(done(f"{n}.{k}")) for k in range(50)])
+            for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    state = fold(tmp_path)
+
+    assert (len(state.entries), state.bad_lines) == (400, 0)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_plain_file_is_no_journal_of_ours(tmp_path, kind):
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir()
+    victim.write_bytes(b"precious")
+    path = out / "journal.jsonl"
+    {
+        "link": lambda: path.symlink_to(victim),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+    }[kind]()
+
+    with pytest.raises(ForeignFileError):
+        fold(out)
+    with pytest.raises((ForeignFileError, OutputError)):
+        write(out, done("a"))
+
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_record_that_does_not_fit_on_the_disk_is_an_error_and_the_next_one_is_whole(
+    tmp_path, monkeypatch
+):
+    real = os.write
+    with Journal(tmp_path / "journal.jsonl", fsync=False) as journal:
+        monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:9]))
+        with pytest.raises(OutputError, match="free some space"):
+            journal.append(done("a"))
+        monkeypatch.undo()
+        journal.append(done("b"))
+
+    state = fold(tmp_path)
+
+    assert (list(state.entries), state.bad_lines) == (["b"], 1)
+
+
+def test_a_mark_is_settled_by_a_later_synchronisation(tmp_path, monkeypatch):
+    synced = []
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        monkeypatch.setattr(os, "fsync", synced.append)
+        mark = journal.note(Start("a", "f", False))
+        journal.append(done("b"))
+        journal.settle(mark)
+
+    assert len(synced) == 1

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from marigold_cli.batch.options import Policy
+from marigold_cli.batch.settings import fingerprint
+from marigold_cli.batch.verify import Damage, status, verify
+from marigold_cli.errors import ExitCode, NoInputError
+
+
+@pytest.fixture
+def done(studio):
+    for seed in range(5):
+        studio.shoot(f"{seed}.png", seed)
+    studio.run()
+    return studio
+
+
+def test_a_whole_folder_is_whole(done):
+    found = status(done.out)
+
+    assert (found.done, found.damaged, found.failed, found.unfinished) == (5, (), (), ())
+    assert (found.exit_code, found.bad_lines) == (ExitCode.OK, 0)
+    assert found.fingerprint == fingerprint(done.settings())
+    assert found.settings["steps"] == 2
+    assert verify(done.out) == []
+
+
+def test_every_flipped_byte_is_named(done):
+    chance = random.Random(0)
+    outputs = sorted(done.results())
+    for _ in range(50):
+        path = done.out / chance.choice(outputs)
+        content = bytearray(path.read_bytes())
+        place = chance.randrange(len(content))
+        content[place] ^= 1 << chance.randrange(8)
+        whole = path.read_bytes()
+        path.write_bytes(content)
+
+        assert [(one.path, one.kind) for one in verify(done.out)] == [(path.name, "hash")]
+        assert status(done.out).exit_code == ExitCode.OK
+        path.write_bytes(whole)
+
+
+def test_missing_and_cut_outputs_are_named_without_reading(done):
+    (done.out / "1_depth.npy").unlink()
+    os.truncate(done.out / "3_color.png", 10)
+
+    found = status(done.out)
+
+    expected = (Damage("1.png", "1_depth.npy", "missing"), Damage("3.png", "3_color.png", "size"))
+    assert found.damaged == expected
+    assert verify(done.out) == list(expected)
+    assert (found.done, found.exit_code) == (3, ExitCode.PARTIAL)
+
+
+def test_failures_are_named(done):
+    (done.photos / "x.png").write_bytes(b"no picture")
+    done.run()
+
+    found = status(done.out)
+
+    assert [(one.name, one.kind) for one in found.failed] == [("x.png", "format")]
+    assert found.exit_code == ExitCode.PARTIAL
+
+
+def test_a_run_that_died_is_told(done, luminance, child):
+    done.shoot("5.png", 5)
+    child(lambda: done.run(predictor=luminance(before=lambda photos: os._exit(99))))
+
+    found = status(done.out)
+
+    assert (found.unfinished, found.exit_code) == (("5.png",), ExitCode.STOPPED)
+
+
+def test_a_run_that_was_stopped_is_told(done):
+    done.shoot("5.png", 5)
+    done.run(Policy(fsync=False, max_time_s=0))
+
+    assert status(done.out).exit_code == ExitCode.STOPPED
+
+
+def test_outputs_of_an_older_photo_are_told_when_the_newer_one_failed(done):
+    (done.photos / "2.png").write_bytes(b"no picture")
+    done.run()
+
+    assert [(one.path, one.kind) for one in verify(done.out)] == [
+        ("2_color.png", "stale"),
+        ("2_depth.npy", "stale"),
+    ]
+
+
+def test_outputs_of_other_settings_are_told(done):
+    (done.photos / "2.png").unlink()
+    done.output = replace(done.output, invert=True)
+    done.run(Policy(fsync=False, overwrite=True))
+
+    assert {(one.name, one.kind) for one in verify(done.out)} == {("2.png", "settings")}
+
+
+def test_a_folder_without_a_journal_is_no_folder_of_ours(tmp_path):
+    with pytest.raises(NoInputError, match="no journal"):
+        status(tmp_path)
+    with pytest.raises(NoInputError, match="no journal"):
+        verify(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../secret", "a/../../secret"])
+def test_a_forged_journal_leads_to_no_file_outside(done, path):
+    secret = done.out.parent / "secret"
+    secret.write_bytes(b"x")
+    journal = done.out / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    record = json.loads(next(line for line in lines if '"done","at"' in line))
+    record["outputs"][0]["path"] = path
+    journal.write_text("\n".join([*lines, json.dumps({**record, "at": 9e9})]) + "\n")
+
+    kinds = {one.path: one.kind for one in verify(done.out)}
+
+    assert kinds[path] == "missing"
