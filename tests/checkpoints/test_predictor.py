@@ -77,7 +77,7 @@ def test_an_opened_predictor_gives_the_models_depth(whole: Path, photos: Sequenc
     predictor = open_predictor(card, recipe, "cpu", "float32")
     depths = predictor.predict(photos, lambda done, total: steps.append((done, total)))
 
-    expected = predict(load(card, "cpu"), photos, recipe, batch_size=1)
+    expected = predict(load(card, "cpu"), photos, recipe, predictor.units)
     assert all(np.array_equal(a.values, b.values) for a, b in zip(depths, expected, strict=True))
     assert steps[-1] == (4, 4)
 

@@ -1,0 +1,110 @@
+"""The embedded checkpoint: what it weighs, who can load it, and how good it is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from diffusers import MarigoldDepthPipeline
+from safetensors.torch import load_file
+
+from marigold_cli.checkpoints.load import load
+from marigold_cli.checkpoints.resolve import EMBEDDED, resolve
+from marigold_cli.depth import Floats
+from marigold_cli.files.decode import Photo
+from marigold_cli.fit import fit_affine
+from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.options import PredictOptions
+from marigold_cli.inference.predict import noise_stream, predict
+from marigold_cli.metrics import abs_rel
+from marigold_cli.training.data import HELD_OUT, Pictures, draw_pictures
+from marigold_cli.training.noise import normalise_depth
+
+CARD = resolve("tiny")
+
+
+@pytest.fixture(scope="module")
+def model() -> DepthModel:
+    return load(CARD, "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[MarigoldDepthPipeline]:
+    """diffusers' pipeline from the folder as it stands."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        loaded = MarigoldDepthPipeline.from_pretrained(EMBEDDED["tiny"])
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
+
+
+def photos_of(pictures: Pictures) -> list[Photo]:
+    arrays = pictures.rgb.permute(0, 2, 3, 1).numpy()
+    return [Photo(array, array.shape[:2], 1, f"{i}") for i, array in enumerate(arrays)]
+
+
+def aligned_error(guess: Floats, truth: Floats) -> float:
+    """AbsRel after the best scale and shift."""
+    return abs_rel(np.maximum(fit_affine(guess, truth)(guess), 1e-3), truth)
+
+
+def mean_errors(model: DepthModel, count: int, seen: int) -> tuple[float, float]:
+    """AbsRel on held-out scenes: of the model at one step, and of the mean depth of seen scenes."""
+    height, width = 144, 192
+    training = draw_pictures(0, seen, height, width)
+    mean_map = normalise_depth(training.depth).mean(0)[0].numpy()
+    held_out = draw_pictures(HELD_OUT, count, height, width)
+    truths = held_out.depth[:, 0].float().numpy()
+    recipe = CARD.decide(PredictOptions(fast=True, resolution=width))
+    depths = predict(model, photos_of(held_out), recipe)
+    ours = [aligned_error(d.values, t) for d, t in zip(depths, truths, strict=True)]
+    theirs = [aligned_error(mean_map, truth) for truth in truths]
+    return float(np.mean(ours)), float(np.mean(theirs))
+
+
+def test_the_checkpoint_is_small_and_float16() -> None:
+    files = [path for path in EMBEDDED["tiny"].rglob("*") if path.is_file()]
+    networks = [load_file(path) for path in files if path.name.startswith("diffusion_")]
+
+    assert sum(path.stat().st_size for path in files) < 25e6
+    assert len(networks) == 2
+    assert {value.dtype for weights in networks for value in weights.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("steps", [1, 4, 50])
+def test_depth_equals_that_of_diffusers_from_the_same_noise(
+    model: DepthModel, pipeline: MarigoldDepthPipeline, steps: int
+) -> None:
+    (photo,) = photos_of(draw_pictures(HELD_OUT, 1, 75, 100))
+    recipe = CARD.decide(PredictOptions(steps=steps, resolution=96))
+    noise = torch.randn(1, 8, 9, 12, generator=noise_stream(0, photo.digest, 0))
+
+    (ours,) = predict(model, [photo], recipe)
+
+    theirs = pipeline(
+        photo.pixels[None].astype(np.float32) / 255,
+        num_inference_steps=steps,
+        processing_resolution=96,
+        match_input_resolution=False,
+        latents=noise,
+    ).prediction[0, ..., 0]
+    np.testing.assert_allclose(ours.values, theirs, atol=1e-4)
+
+
+def test_held_out_scenes_are_understood_better_than_by_their_mean(model: DepthModel) -> None:
+    ours, mean_map = mean_errors(model, count=40, seen=40)
+
+    assert ours < mean_map / 2
+
+
+@pytest.mark.slow
+def test_two_hundred_held_out_scenes_are_understood_twice_as_well_as_by_their_mean(
+    model: DepthModel,
+) -> None:
+    ours, mean_map = mean_errors(model, count=200, seen=512)
+
+    print(f"AbsRel {ours:.3f}, the mean depth map's {mean_map:.3f}")
+    assert ours < mean_map / 2

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from torch.nn import functional
+
+from marigold_cli.training.data import HELD_OUT, as_image, draw_pictures, to_unit
+from marigold_cli.training.networks import LATENT_CHANNELS, new_autoencoder
+from marigold_cli.training.patches import set_patch_encoder
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Tensor:
+    drawn = draw_pictures(0, 12, 96, 96)
+    return torch.cat((to_unit(drawn.rgb), as_image(drawn.depth)))
+
+
+@pytest.fixture(scope="module")
+def autoencoder(pictures: Tensor) -> AutoencoderKL:
+    made = new_autoencoder()
+    set_patch_encoder(made, pictures)
+    return made
+
+
+@torch.no_grad()
+def encode(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
+    return autoencoder.encode(pictures).latent_dist.mean
+
+
+def residual(latent: Tensor, pictures: Tensor) -> float:
+    """Power that no linear decoder brings back, of the patches' whole power."""
+    patches = functional.pixel_unshuffle(pictures, 8).movedim(1, -1).flatten(0, 2).numpy()
+    known = latent.movedim(1, -1).flatten(0, 2).numpy()
+    weights = np.linalg.lstsq(known, patches, rcond=None)[0]
+    return float(np.square(known @ weights - patches).mean() / np.square(patches).mean())
+
+
+def test_latents_keep_nearly_what_the_best_linear_encoder_keeps(
+    autoencoder: AutoencoderKL, pictures: Tensor
+) -> None:
+    patches = functional.pixel_unshuffle(pictures, 8).movedim(1, -1).flatten(0, 2).numpy()
+    powers = np.linalg.svd(patches, compute_uv=False) ** 2
+    best = powers[LATENT_CHANNELS:].sum() / powers.sum()
+
+    found = residual(encode(autoencoder, pictures), pictures)
+
+    assert best <= found < 1.5 * best
+
+
+def test_colour_survives(autoencoder: AutoencoderKL) -> None:
+    fresh = to_unit(draw_pictures(HELD_OUT, 6, 96, 96).rgb)
+    colour = fresh - fresh.mean(1, keepdim=True)
+    known = encode(autoencoder, fresh).movedim(1, -1).flatten(0, 2).numpy()
+    mean = functional.avg_pool2d(colour, 8).movedim(1, -1).flatten(0, 2).numpy()
+
+    weights = np.linalg.lstsq(known, mean, rcond=None)[0]
+
+    assert np.square(known @ weights - mean).mean() < 0.05 * np.square(mean).mean()
+
+
+def test_scaled_latents_have_unit_deviation(autoencoder: AutoencoderKL, pictures: Tensor) -> None:
+    latent = encode(autoencoder, pictures) * autoencoder.config.scaling_factor
+
+    assert latent.std() == pytest.approx(1, abs=0.02)
