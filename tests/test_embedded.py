@@ -80,7 +80,7 @@ def test_depth_equals_that_of_diffusers_from_the_same_noise(
 ) -> None:
     (photo,) = photos_of(draw_pictures(HELD_OUT, 1, 75, 100))
     recipe = CARD.decide(PredictOptions(steps=steps, resolution=96))
-    noise = torch.randn(1, 8, 9, 12, generator=noise_stream(0, photo.digest, 0))
+    noise = torch.randn(1, 16, 9, 12, generator=noise_stream(0, photo.digest, 0))
 
     (ours,) = predict(model, [photo], recipe)
 

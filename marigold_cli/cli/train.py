@@ -25,31 +25,39 @@ Data = Annotated[
     Path, typer.Option(metavar="DIR", help="Where rendered pictures and latents are kept.")
 ]
 Pictures = Annotated[int, typer.Option(min=1, metavar="N", help="Scenes to render and learn from.")]
-TrainSteps = Annotated[int, typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.")]
-LearningRate = Annotated[float, typer.Option(metavar="RATE", help="After the warm-up.")]
-Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Pictures a step.")]
+TrainSteps = Annotated[
+    int | None,
+    typer.Option("--steps", min=1, metavar="N", help="Optimiser steps; unset: the protocol's own."),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(metavar="RATE", help="After the warm-up; unset: the protocol's own."),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Pictures a step; unset: the protocol's own."),
+]
 
 
 def train(
     out: Target,
     protocol: ProtocolOption = "marigold",
     data: Data = Path("scenes"),
-    pictures: Pictures = 20_480,
-    steps: TrainSteps = 6_000,
-    learning_rate: LearningRate = 8e-4,
-    batch: Batch = 32,
+    pictures: Pictures = 11_776,
+    steps: TrainSteps = None,
+    learning_rate: LearningRate = None,
+    batch: Batch = None,
     seed: Seed = 0,
     max_time: MaxTime = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a small checkpoint on random scenes; the same line again goes on where it stopped.
 
-    Example: marigold train mine --protocol autoencoder --steps 2800 --batch 16
+    Example: marigold train mine --protocol autoencoder && marigold train mine
     """
     console = stderr_console()
     with announced(console, "loading PyTorch"):
         from marigold_cli.training.course import CourseOptions, ProtocolName, run_course
-        from marigold_cli.training.loop import LoopOptions
 
     def tell(report: Report) -> None:
         if not quiet:
@@ -59,9 +67,16 @@ def train(
                 console=console,
             )
 
-    loop = LoopOptions(
-        out, steps=steps, learning_rate=learning_rate, max_time_s=max_time, seed=seed
+    course = CourseOptions(
+        ProtocolName(protocol),
+        out,
+        data,
+        pictures,
+        steps=steps,
+        learning_rate=learning_rate,
+        batch=batch,
+        seed=seed,
+        max_time_s=max_time,
     )
-    course = CourseOptions(ProtocolName(protocol), loop, data, pictures, batch=batch)
     finished = run_course(course, tell)
     raise typer.Exit(ExitCode.OK if finished else ExitCode.STOPPED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from transformers import CLIPTextModel
 
 from marigold_cli.errors import ModelError
 from marigold_cli.training import networks
-from marigold_cli.training.data import SHARD, Library
+from marigold_cli.training.data import SHARD, Library, as_image, to_unit
 from marigold_cli.training.latents import LatentLibrary
 from marigold_cli.training.loop import LoopOptions, Report, train
+from marigold_cli.training.patches import set_patch_encoder
 from marigold_cli.training.protocols import AutoencoderProtocol, MarigoldProtocol, Protocol
 
 
@@ -30,15 +31,40 @@ class ProtocolName(StrEnum):
 
 @dataclass(frozen=True)
 class CourseOptions:
-    """One training of one network; its state and its result lie in `loop.out`."""
+    """One training of one network; its state and its result lie in `out`.
+
+    None leaves a number to the protocol.
+    """
 
     protocol: ProtocolName
-    loop: LoopOptions
+    out: Path
     data: Path  # where rendered pictures and their latents are kept
-    pictures: int = 20_480
-    height: int = 144
+    pictures: int = 46 * SHARD
+    height: int = 144  # of the pictures [px]
     width: int = 192
-    batch: int = 32
+    steps: int | None = None
+    learning_rate: float | None = None
+    batch: int | None = None
+    seed: int = 0
+    max_time_s: float | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What made the embedded checkpoint."""
+
+    loop: LoopOptions
+    batch: int
+
+
+_PLANS = {
+    ProtocolName.AUTOENCODER: _Plan(
+        LoopOptions(steps=4000, learning_rate=2e-3, final_rate=0.05, average=0.995), batch=16
+    ),
+    ProtocolName.MARIGOLD: _Plan(
+        LoopOptions(steps=2700, learning_rate=1.4e-3, final_rate=0.02, average=0.998), batch=32
+    ),
+}
 
 
 def run_course(options: CourseOptions, report: Callable[[Report], None]) -> bool:
@@ -47,27 +73,40 @@ def run_course(options: CourseOptions, report: Callable[[Report], None]) -> bool
     Raises:
         ModelError: Marigold's protocol without a trained VAE in the output folder.
     """
-    torch.manual_seed(options.loop.seed)
+    torch.manual_seed(options.seed)
     size = min(options.pictures, SHARD)
     shards = -(-options.pictures // size)
     library = Library(options.data / "scenes", shards, options.height, options.width, size)
-    make = {
-        ProtocolName.AUTOENCODER: _autoencoder_protocol,
-        ProtocolName.MARIGOLD: _marigold_protocol,
-    }[options.protocol]
-    finished = train(make(options, library), options.loop, report)
-    _complete(options.loop.out, max(options.height, options.width))
+    plan = _PLANS[options.protocol]
+    batch = options.batch or plan.batch
+    if options.protocol is ProtocolName.AUTOENCODER:
+        protocol: Protocol = _autoencoder_protocol(library, batch)
+    else:
+        protocol = _marigold_protocol(options, library, batch)
+    loop = replace(
+        plan.loop,
+        steps=options.steps or plan.loop.steps,
+        learning_rate=options.learning_rate or plan.loop.learning_rate,
+        seed=options.seed,
+        max_time_s=options.max_time_s,
+    )
+    finished = train(protocol, options.out, loop, report)
+    _complete(options.out, max(options.height, options.width))
     if finished:
-        shutil.rmtree(options.loop.out / "state")
+        shutil.rmtree(options.out / "state")
     return finished
 
 
-def _autoencoder_protocol(options: CourseOptions, library: Library) -> Protocol:
-    return AutoencoderProtocol(networks.new_autoencoder(), library, options.batch)
+def _autoencoder_protocol(library: Library, batch: int) -> AutoencoderProtocol:
+    autoencoder = networks.new_autoencoder()
+    pictures = library.shard(0)
+    both = torch.cat((to_unit(pictures.rgb), as_image(pictures.depth)))
+    set_patch_encoder(autoencoder, both)
+    return AutoencoderProtocol(autoencoder, library, batch)
 
 
-def _marigold_protocol(options: CourseOptions, library: Library) -> Protocol:
-    folder = options.loop.out
+def _marigold_protocol(options: CourseOptions, library: Library, batch: int) -> MarigoldProtocol:
+    folder = options.out
     if not (folder / "vae" / "config.json").exists():
         raise ModelError(
             f"{folder} holds no trained VAE; train one first with --protocol autoencoder"
@@ -75,8 +114,7 @@ def _marigold_protocol(options: CourseOptions, library: Library) -> Protocol:
     autoencoder = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     latents = LatentLibrary(library, autoencoder, options.data / "latents")
     unet: UNet2DConditionModel = networks.new_unet().to(memory_format=torch.channels_last)
-    scheduler = networks.new_scheduler()
-    return MarigoldProtocol(unet, scheduler, latents, _empty_text(folder), options.batch)
+    return MarigoldProtocol(unet, networks.new_scheduler(), latents, _empty_text(folder), batch)
 
 
 def _empty_text(folder: Path) -> Tensor:
@@ -92,4 +130,4 @@ def _complete(folder: Path, resolution: int) -> None:
     """Add the parts of a checkpoint that are not trained."""
     networks.save_text_encoder(folder)
     networks.new_scheduler().save_pretrained(folder / "scheduler")
-    networks.save_index(folder, steps=10, resolution=resolution)
+    networks.save_index(folder, steps=4, resolution=resolution)

@@ -20,7 +20,6 @@ from marigold_cli.training.protocols import Protocol
 class LoopOptions:
     """How long and how fast to learn."""
 
-    out: Path
     steps: int = 20_000
     learning_rate: float = 3e-5
     final_rate: float = 0.01  # of learning_rate, reached exponentially at the last step
@@ -43,14 +42,16 @@ class Report:
     seconds: float
 
 
-def train(protocol: Protocol, options: LoopOptions, report: Callable[[Report], None]) -> bool:
+def train(
+    protocol: Protocol, out: Path, options: LoopOptions, report: Callable[[Report], None]
+) -> bool:
     """Train until the last step or the time is up; True when finished.
 
-    The state lies in `options.out`/state and a second call goes on from it.
+    The state lies in out/state, and a second call goes on from it.
     """
     average = _copy_weights(protocol.network)
     optimizer = torch.optim.AdamW(protocol.network.parameters(), options.learning_rate)
-    state = options.out / "state"
+    state = out / "state"
     first = _load(state, protocol.network, average, optimizer)
     start = time.monotonic()
     losses: list[float] = []
@@ -67,7 +68,7 @@ def train(protocol: Protocol, options: LoopOptions, report: Callable[[Report], N
             _save(state, protocol.network, average, optimizer, step)
     _save(state, protocol.network, average, optimizer, step)
     _put_weights(protocol.network, average)
-    protocol.save(options.out)
+    protocol.save(out)
     return step >= options.steps
 
 

@@ -10,12 +10,20 @@ from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.errors import ModelError
 from marigold_cli.training.course import CourseOptions, ProtocolName, run_course
 from marigold_cli.training.data import HELD_OUT, draw_pictures
-from marigold_cli.training.loop import LoopOptions, Report
+from marigold_cli.training.loop import Report
 
 
 def options(folder: Path, protocol: ProtocolName, steps: int) -> CourseOptions:
-    loop = LoopOptions(folder / "checkpoint", steps=steps, learning_rate=1e-3, save_every=2)
-    return CourseOptions(protocol, loop, folder / "data", pictures=4, height=96, width=96, batch=2)
+    return CourseOptions(
+        protocol,
+        folder / "checkpoint",
+        folder / "data",
+        pictures=4,
+        height=96,
+        width=96,
+        steps=steps,
+        batch=2,
+    )
 
 
 def ignore(report: Report) -> None:
@@ -35,7 +43,7 @@ def test_both_courses_end_in_a_checkpoint_that_loads(data: Path) -> None:
 
     model = load(resolve(str(data / "checkpoint")), "cpu", "float32")
     assert finished
-    assert model.unet.config.in_channels == 16
+    assert model.unet.config.in_channels == 32
 
 
 def test_the_u_net_needs_a_trained_vae_first(tmp_path: Path) -> None:

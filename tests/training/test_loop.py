@@ -34,16 +34,16 @@ def ignore(report: Report) -> None:
     """Hear nothing."""
 
 
-def options(out: Path) -> LoopOptions:
-    return LoopOptions(out, steps=60, learning_rate=0.05, warm_up=5, save_every=10)
+def options() -> LoopOptions:
+    return LoopOptions(steps=60, learning_rate=0.05, warm_up=5, save_every=10)
 
 
 def test_a_training_that_was_killed_ends_exactly_where_an_unbroken_one_does(tmp_path: Path) -> None:
-    train(LineProtocol(), options(tmp_path / "whole"), ignore)
+    train(LineProtocol(), tmp_path / "whole", options(), ignore)
     with pytest.raises(KeyboardInterrupt):
-        train(LineProtocol(cut_at=37), options(tmp_path / "cut"), ignore)
+        train(LineProtocol(cut_at=37), tmp_path / "cut", options(), ignore)
 
-    finished = train(LineProtocol(), options(tmp_path / "cut"), ignore)
+    finished = train(LineProtocol(), tmp_path / "cut", options(), ignore)
 
     whole = load_file(tmp_path / "whole" / "line.safetensors")
     cut = load_file(tmp_path / "cut" / "line.safetensors")
@@ -52,9 +52,9 @@ def test_a_training_that_was_killed_ends_exactly_where_an_unbroken_one_does(tmp_
 
 
 def test_a_training_without_time_keeps_its_state_and_says_so(tmp_path: Path) -> None:
-    plan = replace(options(tmp_path), max_time_s=0.0)
+    plan = replace(options(), max_time_s=0.0)
 
-    finished = train(LineProtocol(), plan, ignore)
+    finished = train(LineProtocol(), tmp_path, plan, ignore)
 
     assert not finished
     assert (tmp_path / "state" / "step.json").exists()
@@ -63,14 +63,14 @@ def test_a_training_without_time_keeps_its_state_and_says_so(tmp_path: Path) -> 
 def test_the_loss_goes_down(tmp_path: Path) -> None:
     reports: list[Report] = []
 
-    train(LineProtocol(), replace(options(tmp_path), steps=300), reports.append)
+    train(LineProtocol(), tmp_path, replace(options(), steps=300), reports.append)
 
     assert [report.step for report in reports] == [100, 200, 300]
     assert reports[-1].loss < reports[0].loss / 20
 
 
 def test_the_rate_warms_up_and_decays_to_its_share() -> None:
-    plan = LoopOptions(Path(), steps=1000, learning_rate=1.0, final_rate=0.01, warm_up=100)
+    plan = LoopOptions(steps=1000, learning_rate=1.0, final_rate=0.01, warm_up=100)
 
     assert learning_rate(0, plan) == pytest.approx(0.01)
     assert learning_rate(500, plan) == pytest.approx(0.1)
