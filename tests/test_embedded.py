@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def model() -> DepthModel:
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> Iterator[MarigoldDepthPipeline]:
+def pipeline() -> MarigoldDepthPipeline:
     """diffusers' pipeline from the folder as it stands."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from marigold_cli.cli.console import announced, say, stderr_console
 from marigold_cli.cli.options import MaxTime, Quiet, Seed
 from marigold_cli.errors import ExitCode
+from marigold_cli.training.options import CourseOptions, ProtocolName
 
 if TYPE_CHECKING:
     from marigold_cli.training.loop import Report
@@ -18,7 +19,7 @@ Target = Annotated[
     Path, typer.Argument(metavar="OUT", help="Folder of the checkpoint and of its state.")
 ]
 ProtocolOption = Annotated[
-    Literal["autoencoder", "marigold"],
+    ProtocolName,
     typer.Option(help="What to train: the VAE first, then the U-Net in its latent space."),
 ]
 Data = Annotated[
@@ -38,17 +39,19 @@ Batch = Annotated[
     typer.Option(min=1, metavar="N", help="Pictures a step; unset: the protocol's own."),
 ]
 
+_COURSE = CourseOptions()
+
 
 def train(
     out: Target,
-    protocol: ProtocolOption = "marigold",
-    data: Data = Path("scenes"),
-    pictures: Pictures = 11_776,
-    steps: TrainSteps = None,
-    learning_rate: LearningRate = None,
-    batch: Batch = None,
-    seed: Seed = 0,
-    max_time: MaxTime = None,
+    protocol: ProtocolOption = _COURSE.protocol,
+    data: Data = _COURSE.data,
+    pictures: Pictures = _COURSE.pictures,
+    steps: TrainSteps = _COURSE.steps,
+    learning_rate: LearningRate = _COURSE.learning_rate,
+    batch: Batch = _COURSE.batch,
+    seed: Seed = _COURSE.seed,
+    max_time: MaxTime = _COURSE.max_time_s,
     quiet: Quiet = False,
 ) -> None:
     """Train a small checkpoint on random scenes; the same line again goes on where it stopped.
@@ -57,7 +60,7 @@ def train(
     """
     console = stderr_console()
     with announced(console, "loading PyTorch"):
-        from marigold_cli.training.course import CourseOptions, ProtocolName, run_course
+        from marigold_cli.training.course import run_course
 
     def tell(report: Report) -> None:
         if not quiet:
@@ -68,7 +71,7 @@ def train(
             )
 
     course = CourseOptions(
-        ProtocolName(protocol),
+        protocol,
         out,
         data,
         pictures,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +17,14 @@ class Cameras:
         heading: [B], rotation about z, 0 looks along +y [rad].
         pitch: [B], upwards [rad].
         roll: [B], clockwise picture [rad].
-        field: [B], horizontal field of view [rad].
+        field_of_view: [B], horizontal field of view [rad].
     """
 
     position: Tensor
     heading: Tensor
     pitch: Tensor
     roll: Tensor
-    field: Tensor
+    field_of_view: Tensor
 
     def rays(self, height: int, width: int) -> Tensor:
         """Directions through the pixel centres, [B, H*W, 3].
@@ -33,8 +32,8 @@ class Cameras:
         Their component along the optical axis is 1, so that a distance along them is z-depth.
         """
         right, forward, up = self._axes()
-        device = self.field.device
-        reach = (self.field / 2).tan()[:, None]
+        device = self.field_of_view.device
+        reach = (self.field_of_view / 2).tan()[:, None]
         x = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
         y = 1 - (torch.arange(height, device=device) + 0.5) / height * 2
         x = (x.repeat(height)[None] * reach)[..., None]
@@ -52,8 +51,3 @@ class Cameras:
         level_up = cos * z - sin * flat
         cos, sin = self.roll.cos()[:, None], self.roll.sin()[:, None]
         return cos * level_right + sin * level_up, forward, cos * level_up - sin * level_right
-
-
-def degrees(value: float) -> float:
-    """Degrees as radians."""
-    return math.radians(value)

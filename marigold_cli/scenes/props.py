@@ -15,8 +15,6 @@ from marigold_cli.scenes.shapes import Solid
 
 Vector = tuple[float, float, float]
 
-HULL_FACES = ("left", "right", "back", "front", "floor", "ceiling")
-
 
 @dataclass(frozen=True)
 class Material:
@@ -47,7 +45,7 @@ class Thing:
 class Scene:
     """Everything that the renderer needs to know, in metres and radians; z = 0 is the ground."""
 
-    hull: tuple[float, ...]  # distances of HULL_FACES: x, x, y, y, z, z; infinite: no such face
+    hull: tuple[float, ...]  # left, right, back, front, floor, ceiling; infinite: no such face
     hull_materials: list[Material]
     light: Vector  # where the main light is; far away: the sun
     light_colour: Vector
@@ -192,10 +190,8 @@ def add_building(scene: Scene, rng: Generator, x: float, y: float) -> None:
 
 def add_car(scene: Scene, rng: Generator, at: tuple[float, float], turn: float) -> None:
     """A car of two boxes."""
-    paint, glass = (
-        draw_material(rng),
-        Material((0.05,) * 3, (0.1,) * 3, Pattern.PLAIN, 1, gloss=0.8),
-    )
+    paint = draw_material(rng)
+    glass = Material((0.05, 0.05, 0.05), (0.1, 0.1, 0.1), Pattern.PLAIN, 1, gloss=0.8)
     add_box(scene, (*at, 0.6), (0.85, 2.1, 0.4), turn, paint)
     add_box(scene, (*at, 1.2), (0.75, 1.1, 0.28), turn, glass if rng.random() < 0.7 else paint)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from marigold_cli.scenes.camera import Cameras
-from marigold_cli.scenes.materials import Materials, albedo, clouds
+from marigold_cli.scenes.materials import Materials, Pattern, albedo, clouds
 from marigold_cli.scenes.props import Material, Scene, Thing
 from marigold_cli.scenes.sample import sample_scene
 from marigold_cli.scenes.shapes import FAR, Solid, Solids, hit, own_normal
@@ -49,7 +49,7 @@ def render(seeds: Sequence[int], height: int, width: int, device: str = "cpu") -
     batch = _Batch([sample_scene(seed) for seed in seeds], torch.device(device))
     rays = batch.cameras.rays(height, width)
     surfaces = _trace(batch, rays)
-    pixel = batch.cameras.field[:, None] / width
+    pixel = batch.cameras.field_of_view[:, None] / width
     colour = _shade(batch, surfaces, rays, pixel)
     depth = surfaces.distance.clamp_max(SKY_DEPTH)
     linear = _add_sky_and_haze(batch, colour, surfaces.distance, rays)
@@ -96,11 +96,11 @@ def _pad(rows: Sequence[list[Thing]]) -> tuple[list[list[Thing]], tuple[Solid, .
     """Sort things by kind and fill up with ones that no ray meets."""
     filled: list[list[Thing]] = [[] for _ in rows]
     kinds: list[Solid] = []
-    plain = Material((0.5,) * 3, (0.5,) * 3, pattern=0, scale=1)  # type: ignore[arg-type]
+    plain = Material((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), Pattern.PLAIN, scale=1)
     for kind in Solid:
         nothing = Thing(kind, (0, 0, -1e4), (1e-3, 1e-3, 1e-3), 0, plain)
         ours = [[thing for thing in row if thing.solid is kind] for row in rows]
-        most = max(1, *(len(row) for row in ours)) if len(ours) > 1 else max(1, len(ours[0]))
+        most = max(1, *map(len, ours))
         kinds += [kind] * most
         for row, things in zip(filled, ours, strict=True):
             row += things + [nothing] * (most - len(things))
@@ -112,8 +112,7 @@ def _stack_materials(rows: list[list[Material]], device: torch.device) -> Materi
         values = [[getattr(material, name) for material in row] for row in rows]
         return torch.tensor(values, dtype=torch.float32, device=device)
 
-    names = ("first", "second", "pattern", "scale", "stretch", "grain", "gloss", "glow")
-    return Materials(*(column(name) for name in names))
+    return Materials(*(column(field.name) for field in fields(Materials)))
 
 
 def _trace(batch: _Batch, rays: Tensor) -> _Surfaces:

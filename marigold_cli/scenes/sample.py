@@ -23,11 +23,11 @@ def sample_scene(seed: int) -> Scene:
     return scene
 
 
-def _inside(rng: Generator) -> dict[str, float | Vector]:
-    """Light of a room or a lit table."""
+def _room_light(rng: Generator) -> Vector:
+    """Ambient light of a room or a lit table."""
     level = rng.uniform(0.15, 0.6)
     warm = rng.uniform(0.75, 1)
-    return {"haze": 0.0, "cloud_cover": 0.0, "ambient": (level, level * warm, level * warm**2)}
+    return level, level * warm, level * warm**2
 
 
 def _room(rng: Generator) -> Scene:
@@ -39,7 +39,9 @@ def _room(rng: Generator) -> Scene:
         hull_materials=[*materials, draw_material(rng, 3), draw_material(rng, 0.5, 0.5)],
         light=(rng.uniform(-1, 1) * width / 2.5, rng.uniform(0, depth), height * 0.93),
         light_colour=(1.0, float(rng.uniform(0.75, 1)), float(rng.uniform(0.6, 1))),
-        **_inside(rng),  # type: ignore[arg-type]
+        ambient=_room_light(rng),
+        haze=0.0,
+        cloud_cover=0.0,
     )
     for _ in range(rng.integers(2, 8)):
         _furnish(scene, rng, width, depth)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 import torch
@@ -15,53 +15,27 @@ from transformers import CLIPTextModel
 
 from marigold_cli.errors import ModelError
 from marigold_cli.training import networks
-from marigold_cli.training.data import SHARD, Library, as_image, to_unit
+from marigold_cli.training.data import SHARD, Library, depth_image, rgb_image
 from marigold_cli.training.latents import LatentLibrary
-from marigold_cli.training.loop import LoopOptions, Report, train
+from marigold_cli.training.loop import LoopOptions, Report, state_folder, train
+from marigold_cli.training.options import CourseOptions, ProtocolName
 from marigold_cli.training.patches import set_patch_encoder
 from marigold_cli.training.protocols import AutoencoderProtocol, MarigoldProtocol, Protocol
 
 
-class ProtocolName(StrEnum):
-    """What is trained."""
-
-    AUTOENCODER = "autoencoder"  # the VAE, from nothing
-    MARIGOLD = "marigold"  # the U-Net, in the latent space of a trained VAE
-
-
 @dataclass(frozen=True)
-class CourseOptions:
-    """One training of one network; its state and its result lie in `out`.
-
-    None leaves a number to the protocol.
-    """
-
-    protocol: ProtocolName
-    out: Path
-    data: Path  # where rendered pictures and their latents are kept
-    pictures: int = 46 * SHARD
-    height: int = 144  # of the pictures [px]
-    width: int = 192
-    steps: int | None = None
-    learning_rate: float | None = None
-    batch: int | None = None
-    seed: int = 0
-    max_time_s: float | None = None
-
-
-@dataclass(frozen=True)
-class _Plan:
+class _Defaults:
     """What made the embedded checkpoint."""
 
     loop: LoopOptions
     batch: int
 
 
-_PLANS = {
-    ProtocolName.AUTOENCODER: _Plan(
+_DEFAULTS = {
+    ProtocolName.AUTOENCODER: _Defaults(
         LoopOptions(steps=4000, learning_rate=2e-3, final_rate=0.05, average=0.995), batch=16
     ),
-    ProtocolName.MARIGOLD: _Plan(
+    ProtocolName.MARIGOLD: _Defaults(
         LoopOptions(steps=2700, learning_rate=1.4e-3, final_rate=0.02, average=0.998), batch=32
     ),
 }
@@ -77,30 +51,30 @@ def run_course(options: CourseOptions, report: Callable[[Report], None]) -> bool
     size = min(options.pictures, SHARD)
     shards = -(-options.pictures // size)
     library = Library(options.data / "scenes", shards, options.height, options.width, size)
-    plan = _PLANS[options.protocol]
-    batch = options.batch or plan.batch
+    defaults = _DEFAULTS[options.protocol]
+    batch = options.batch or defaults.batch
     if options.protocol is ProtocolName.AUTOENCODER:
         protocol: Protocol = _autoencoder_protocol(library, batch)
     else:
         protocol = _marigold_protocol(options, library, batch)
     loop = replace(
-        plan.loop,
-        steps=options.steps or plan.loop.steps,
-        learning_rate=options.learning_rate or plan.loop.learning_rate,
+        defaults.loop,
+        steps=options.steps or defaults.loop.steps,
+        learning_rate=options.learning_rate or defaults.loop.learning_rate,
         seed=options.seed,
         max_time_s=options.max_time_s,
     )
     finished = train(protocol, options.out, loop, report)
     _complete(options.out, max(options.height, options.width))
     if finished:
-        shutil.rmtree(options.out / "state")
+        shutil.rmtree(state_folder(protocol, options.out))
     return finished
 
 
 def _autoencoder_protocol(library: Library, batch: int) -> AutoencoderProtocol:
     autoencoder = networks.new_autoencoder()
     pictures = library.shard(0)
-    both = torch.cat((to_unit(pictures.rgb), as_image(pictures.depth)))
+    both = torch.cat((rgb_image(pictures.rgb), depth_image(pictures.depth)))
     set_patch_encoder(autoencoder, both)
     return AutoencoderProtocol(autoencoder, library, batch)
 
@@ -112,7 +86,9 @@ def _marigold_protocol(options: CourseOptions, library: Library, batch: int) -> 
             f"{folder} holds no trained VAE; train one first with --protocol autoencoder"
         )
     autoencoder = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    latents = LatentLibrary(library, autoencoder, options.data / "latents")
+    weights = (folder / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
+    latents_folder = options.data / "latents" / hashlib.sha256(weights).hexdigest()[:12]
+    latents = LatentLibrary(library, autoencoder, latents_folder)
     unet: UNet2DConditionModel = networks.new_unet().to(memory_format=torch.channels_last)
     return MarigoldProtocol(unet, networks.new_scheduler(), latents, _empty_text(folder), batch)
 

@@ -46,12 +46,12 @@ def draw_pictures(first_seed: int, count: int, height: int, width: int) -> Pictu
     return Pictures((rgb * 255).round().to(torch.uint8), depth.to(torch.float16))
 
 
-def to_unit(rgb: Tensor) -> Tensor:
+def rgb_image(rgb: Tensor) -> Tensor:
     """Pictures uint8 [B, 3, H, W] as the VAE sees them, float32 in [-1, 1]."""
     return rgb.float() / 127.5 - 1
 
 
-def as_image(depth: Tensor) -> Tensor:
+def depth_image(depth: Tensor) -> Tensor:
     """Depth [B, 1, H, W] in metres as the VAE sees it: [B, 3, H, W] in [-1, 1]."""
     return normalise_depth(depth.float()).expand(-1, 3, -1, -1)
 
@@ -68,15 +68,18 @@ class Library:
 
     def shard(self, index: int) -> Pictures:
         """The pictures of seeds [index * size, (index + 1) * size)."""
-        path = self.folder / f"scenes-{self.height}x{self.width}-{index:05d}.safetensors"
+        name = f"scenes-{self.height}x{self.width}-{self.size}-{index:05d}.safetensors"
+        path = self.folder / name
         if not path.exists():
-            self._render(index, path)
+            drawn = draw_pictures(index * self.size, self.size, self.height, self.width)
+            save_whole({"rgb": drawn.rgb, "depth": drawn.depth}, path)
         tensors = load_file(path)
         return Pictures(tensors["rgb"], tensors["depth"])
 
-    def _render(self, index: int, path: Path) -> None:
-        pictures = draw_pictures(index * self.size, self.size, self.height, self.width)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        save_file({"rgb": pictures.rgb, "depth": pictures.depth}, partial)
-        partial.replace(path)
+
+def save_whole(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a safetensors file that is whole from the moment it has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    save_file(tensors, partial)
+    partial.replace(path)

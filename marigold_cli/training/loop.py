@@ -20,12 +20,12 @@ from marigold_cli.training.protocols import Protocol
 class LoopOptions:
     """How long and how fast to learn."""
 
-    steps: int = 20_000
-    learning_rate: float = 3e-5
-    final_rate: float = 0.01  # of learning_rate, reached exponentially at the last step
-    warm_up: int = 100
-    clip: float = 1.0
-    average: float = 0.999  # decay of the averaged weights
+    steps: int
+    learning_rate: float
+    final_rate: float  # of learning_rate, reached exponentially at the last step
+    average: float  # decay of the averaged weights
+    warm_up: int = 100  # steps
+    clip: float = 1.0  # of the gradient's norm
     max_time_s: float | None = None
     save_every: int = 500
     seed: int = 0
@@ -47,11 +47,11 @@ def train(
 ) -> bool:
     """Train until the last step or the time is up; True when finished.
 
-    The state lies in out/state, and a second call goes on from it.
+    The state lies in out/state-NAME, NAME the protocol's, and a second call goes on from it.
     """
     average = _copy_weights(protocol.network)
     optimizer = torch.optim.AdamW(protocol.network.parameters(), options.learning_rate)
-    state = out / "state"
+    state = state_folder(protocol, out)
     first = _load(state, protocol.network, average, optimizer)
     start = time.monotonic()
     losses: list[float] = []
@@ -70,6 +70,11 @@ def train(
     _put_weights(protocol.network, average)
     protocol.save(out)
     return step >= options.steps
+
+
+def state_folder(protocol: Protocol, out: Path) -> Path:
+    """Where a training keeps what it needs to go on."""
+    return out / f"state-{protocol.name}"
 
 
 def learning_rate(step: int, options: LoopOptions) -> float:

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionM
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from marigold_cli.training.data import Library, Pictures, as_image, to_unit
+from marigold_cli.training.data import Library, Pictures, depth_image, rgb_image
 from marigold_cli.training.latents import LatentLibrary
 from marigold_cli.training.noise import (
     STRENGTH,
@@ -19,10 +19,18 @@ from marigold_cli.training.noise import (
     velocity,
 )
 
+_STEPS_A_SHARD = 64
+
 
 class Protocol(Interface):
-    """A way to train one network."""
+    """A way to train one network.
 
+    Attributes:
+        name: Short, for file names.
+        network: What is trained.
+    """
+
+    name: str
     network: nn.Module
 
     def loss(self, random: torch.Generator) -> Tensor:
@@ -35,6 +43,7 @@ class Protocol(Interface):
 class AutoencoderProtocol:
     """Teaches a VAE's decoder to give back depth maps, and pictures, from a frozen encoder."""
 
+    name = "autoencoder"
     crop = 64  # [px]; the decoder is convolutional, many small crops teach it best
     depth_share = 0.75
     blur = 0.05  # deviation of the noise on latents, so that a denoiser's small errors are forgiven
@@ -66,19 +75,23 @@ class AutoencoderProtocol:
 
     def _draw(self, random: torch.Generator) -> Tensor:
         """Crops [B, 3, crop, crop] in [-1, 1], depth maps and pictures."""
-        if self._left <= 0:
-            shard = int(torch.randint(self._library.shards, (), generator=random))
-            self._pictures, self._left = self._library.shard(shard), 64
-        assert self._pictures is not None
-        self._left -= 1
-        index = torch.randint(len(self._pictures), (self._batch,), generator=random)
+        pictures = self._pick(random)
+        index = torch.randint(len(pictures), (self._batch,), generator=random)
         maps = round(self.depth_share * self._batch)
-        depth = as_image(self._pictures.depth[index[:maps]])
-        both = torch.cat((depth, to_unit(self._pictures.rgb[index[maps:]])))
+        depth = depth_image(pictures.depth[index[:maps]])
+        both = torch.cat((depth, rgb_image(pictures.rgb[index[maps:]])))
         top = int(torch.randint(both.shape[2] - self.crop + 1, (), generator=random))
         left = int(torch.randint(both.shape[3] - self.crop + 1, (), generator=random))
         crops = both[..., top : top + self.crop, left : left + self.crop]
         return crops.flip(-1) if torch.rand((), generator=random) < 0.5 else crops
+
+    def _pick(self, random: torch.Generator) -> Pictures:
+        """A file of pictures, the same for some steps, since reading it takes as long as one."""
+        if self._pictures is None or not self._left:
+            shard = int(torch.randint(self._library.shards, (), generator=random))
+            self._pictures, self._left = self._library.shard(shard), _STEPS_A_SHARD
+        self._left -= 1
+        return self._pictures
 
 
 class MarigoldProtocol:
@@ -87,6 +100,8 @@ class MarigoldProtocol:
     v-prediction, t uniform, multi-resolution noise annealed over t; everything happens in the
     latent space of a frozen VAE, so the pictures are encoded once.
     """
+
+    name = "marigold"
 
     def __init__(
         self,

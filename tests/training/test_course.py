@@ -8,9 +8,10 @@ import torch
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.errors import ModelError
-from marigold_cli.training.course import CourseOptions, ProtocolName, run_course
+from marigold_cli.training.course import run_course
 from marigold_cli.training.data import HELD_OUT, draw_pictures
 from marigold_cli.training.loop import Report
+from marigold_cli.training.options import CourseOptions, ProtocolName
 
 
 def options(folder: Path, protocol: ProtocolName, steps: int) -> CourseOptions:

@@ -14,6 +14,8 @@ from marigold_cli.training.loop import LoopOptions, Report, learning_rate, train
 class LineProtocol:
     """Learns a line from random points, and can be cut off at a step."""
 
+    name = "line"
+
     def __init__(self, cut_at: int | None = None) -> None:
         torch.manual_seed(0)
         self.network = nn.Linear(3, 1)
@@ -35,7 +37,7 @@ def ignore(report: Report) -> None:
 
 
 def options() -> LoopOptions:
-    return LoopOptions(steps=60, learning_rate=0.05, warm_up=5, save_every=10)
+    return LoopOptions(60, 0.05, final_rate=0.01, average=0.9, warm_up=5, save_every=10)
 
 
 def test_a_training_that_was_killed_ends_exactly_where_an_unbroken_one_does(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_a_training_without_time_keeps_its_state_and_says_so(tmp_path: Path) -> 
     finished = train(LineProtocol(), tmp_path, plan, ignore)
 
     assert not finished
-    assert (tmp_path / "state" / "step.json").exists()
+    assert (tmp_path / "state-line" / "step.json").exists()
 
 
 def test_the_loss_goes_down(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_the_loss_goes_down(tmp_path: Path) -> None:
 
 
 def test_the_rate_warms_up_and_decays_to_its_share() -> None:
-    plan = LoopOptions(steps=1000, learning_rate=1.0, final_rate=0.01, warm_up=100)
+    plan = LoopOptions(1000, 1.0, final_rate=0.01, average=0.9, warm_up=100)
 
     assert learning_rate(0, plan) == pytest.approx(0.01)
     assert learning_rate(500, plan) == pytest.approx(0.1)

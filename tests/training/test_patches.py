@@ -7,7 +7,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from marigold_cli.training.data import HELD_OUT, as_image, draw_pictures, to_unit
+from marigold_cli.training.data import HELD_OUT, depth_image, draw_pictures, rgb_image
 from marigold_cli.training.networks import LATENT_CHANNELS, new_autoencoder
 from marigold_cli.training.patches import set_patch_encoder
 
@@ -15,7 +15,7 @@ from marigold_cli.training.patches import set_patch_encoder
 @pytest.fixture(scope="module")
 def pictures() -> Tensor:
     drawn = draw_pictures(0, 12, 96, 96)
-    return torch.cat((to_unit(drawn.rgb), as_image(drawn.depth)))
+    return torch.cat((rgb_image(drawn.rgb), depth_image(drawn.depth)))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_latents_keep_nearly_what_the_best_linear_encoder_keeps(
 
 
 def test_colour_survives(autoencoder: AutoencoderKL) -> None:
-    fresh = to_unit(draw_pictures(HELD_OUT, 6, 96, 96).rgb)
+    fresh = rgb_image(draw_pictures(HELD_OUT, 6, 96, 96).rgb)
     colour = fresh - fresh.mean(1, keepdim=True)
     known = encode(autoencoder, fresh).movedim(1, -1).flatten(0, 2).numpy()
     mean = functional.avg_pool2d(colour, 8).movedim(1, -1).flatten(0, 2).numpy()
