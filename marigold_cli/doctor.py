@@ -30,7 +30,9 @@ _PACKAGES = (
     "rich",
 )
 _EXTRAS = {"heic": ("pillow_heif", "HEIC photos"), "raw": ("rawpy", "camera RAW photos")}
-_LOW_DISK = 2e9  # a model takes 2.6 GB, and results of a 12-megapixel photo 50 MB [bytes]
+# [bytes] A full model takes 5 GB in float32 (`published.FULL_SIZE`); the rest is for results,
+# 50 MB for a 12-megapixel photo.
+_LOW_DISK = 6e9
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ MarigoldError
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
@@ -113,15 +113,30 @@ class OutputError(MarigoldError):
     exit_code = ExitCode.OUTPUT
 
 
-class ImageError(MarigoldError):
-    """One photo that cannot be turned into depth.
+class Kind(StrEnum):
+    """Why a photo has no depth map: short stable words for the journal and for scripts."""
 
-    Attributes:
-        kind: A short stable word for the journal, for instance "format" or "truncated".
-    """
+    MISSING = "missing"  # gone since it was listed
+    PERMISSION = "permission"  # must not be read
+    NOT_A_FILE = "not-a-file"  # a pipe, a device, a folder
+    CHANGED = "changed"  # kept changing while it was read
+    IO = "io"  # the disk or the network drive fails, or its name is too long for the output
+    EMPTY = "empty"  # no bytes
+    FORMAT = "format"  # no picture that can be read here
+    TRUNCATED = "truncated"  # cut off
+    TOO_LARGE = "too-large"  # beyond --max-pixels, or beyond any photo in bytes
+    MEMORY = "memory"  # of the machine or of the device
+    NOT_FINITE = "not-finite"  # the model gave values that are no numbers
+    CONSTANT = "constant"  # the model gave the same depth everywhere
+    CRASH = "crash"  # the process died of it, more than once
+    ERROR = "error"  # nothing that was foreseen: a bug
+
+
+class ImageError(MarigoldError):
+    """One photo that cannot be turned into depth; its `kind` says why in one word."""
 
     exit_code = ExitCode.PARTIAL
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
         self.kind = kind

@@ -17,7 +17,9 @@ from marigold_cli.checkpoints.predictor import LoadedPredictor, open_predictor
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.cli import main
 from marigold_cli.errors import ExitCode
-from marigold_cli.files.decode import DecodePolicy, Source, decode
+from marigold_cli.files.decode import decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import Source
 from marigold_cli.inference.options import PredictOptions
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
@@ -55,7 +57,7 @@ def test_all_formats_hold_the_same_depth(tmp_path: Path) -> None:
     png = png_decode((tmp_path / "coffee_depth.png").read_bytes())
     assert np.array_equal(tifffile.imread(tmp_path / "coffee_depth.tif"), depth)
     assert np.array_equal(exr, depth)
-    assert np.array_equal(png, np.rint(depth.astype(np.float64) * 65535))
+    assert np.abs(png - depth.astype(np.float64) * 65535).max() < 0.51  # rounded, not cut
     with Image.open(tmp_path / "coffee_color.png") as colour:
         assert colour.mode == "P"
         assert colour.size == depth.shape[::-1]
@@ -98,7 +100,8 @@ def test_an_ensemble_is_merged_with_its_spread(tmp_path: Path) -> None:
     depth = np.load(tmp_path / "motorcycle_depth.npy")
     spread = np.load(tmp_path / "motorcycle_uncertainty.npy")
     assert code == ExitCode.OK
-    assert (depth.min(), depth.max()) == (0, 1)
+    # Stretched to [0, 1] at processing size; enlarging it flattens the outermost pixels a little.
+    assert (depth.min(), depth.max()) == pytest.approx((0, 1), abs=0.02)
     assert spread.shape == depth.shape
     assert 0 < spread.mean() < 0.2
 

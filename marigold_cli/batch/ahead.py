@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -64,20 +63,15 @@ class WriteBehind:
     def __enter__(self) -> WriteBehind:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=error is not None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
     def submit(self, function: Callable[[_Item], None], item: _Item) -> None:
         """Run the function soon; it must not raise."""
         self._room.acquire()
         self._pool.submit(function, item).add_done_callback(lambda _: self._room.release())
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Return when everything submitted is done; for the submitting thread alone."""
         for _ in range(self._limit):
             self._room.acquire()

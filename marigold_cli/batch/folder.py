@@ -23,13 +23,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from marigold_cli.batch.durable import output_errors, read_plain, sync, sync_folder
 from marigold_cli.batch.settings import Json, Settings, differences, fingerprint
 from marigold_cli.errors import (
     ForeignFileError,
     OutputInUseError,
     SettingsMismatchError,
 )
+from marigold_cli.files.disk import output_errors, read_plain, sync_folder, write_new
 
 BINDING = "marigold.json"
 HIDDEN = ".marigold"
@@ -102,7 +102,7 @@ def bind(place: Workplace, settings: Settings, overwrite: bool) -> None:
     if final.exists() and not overwrite:
         return check_binding(place.root, settings)
     with output_errors(final):
-        _write_new(partial, text.encode() + b"\n", place.fsync)
+        write_new(partial, text.encode() + b"\n", place.fsync)
         if overwrite or not _link(partial, final):
             partial.replace(final)
         partial.unlink(missing_ok=True)
@@ -171,16 +171,6 @@ def _make_private(hidden: Path) -> None:
     owners = (os.geteuid(), hidden.parent.stat().st_uid)  # a network folder may map users
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
         raise ForeignFileError(f"{hidden}: not a folder of ours; move it away")
-
-
-def _write_new(path: Path, content: bytes, fsync: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    try:
-        if os.write(descriptor, content) < len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        sync(descriptor, fsync)
-    finally:
-        os.close(descriptor)
 
 
 def _link(partial: Path, final: Path) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from marigold_cli.batch.durable import open_plain, output_errors, read_plain, sync, sync_folder
 from marigold_cli.batch.records import (
     Done,
     End,
@@ -26,6 +25,7 @@ from marigold_cli.batch.records import (
     from_line,
     to_line,
 )
+from marigold_cli.files.disk import open_plain, output_errors, read_plain, sync, sync_folder
 
 JOURNAL = "journal.jsonl"
 
@@ -38,15 +38,15 @@ class Journal:
         self._lock = threading.Lock()
         self._written = self._durable = 0  # records
         with output_errors(path):
-            self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-            self._torn = _ends_torn(self.descriptor)
+            self._descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._torn = _ends_torn(self._descriptor)
             sync_folder(path.parent, fsync)
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+        os.close(self._descriptor)
 
     def append(self, record: Record) -> None:
         """Write one record and return when it is durable."""
@@ -66,12 +66,16 @@ class Journal:
             if mark <= self._durable:
                 return
             with output_errors(self._path):
-                sync(self.descriptor, self._fsync)
+                sync(self._descriptor, self._fsync)
             self._durable = self._written
+
+    def leave(self, record: Record) -> None:
+        """Write one last record at once: the process ends now, whoever holds the lock."""
+        os.write(self._descriptor, b"\n" + to_line(record, time.time()))
 
     def _write(self, line: bytes) -> None:
         with output_errors(self._path):
-            self._torn = os.write(self.descriptor, line) < len(line)
+            self._torn = os.write(self._descriptor, line) < len(line)
             if self._torn:  # a full disk takes the first part and says so by the count alone
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from marigold_cli.errors import UsageError
+from marigold_cli.files.colormap import COLORMAPS
 from marigold_cli.files.discover import Selection
+from marigold_cli.files.names import FORMATS
+from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.inference.options import PredictOptions
 
 
@@ -22,6 +25,15 @@ class OutputOptions:
     invert: bool = False  # turn affine values around, 0 <-> 1
     size: Literal["input", "processing"] = "input"
     grid: Literal["stored", "upright"] = "stored"
+
+    def __post_init__(self) -> None:
+        for name in self.formats:
+            if name not in FORMATS:
+                raise UsageError(f"no --format {name!r}; there is: {', '.join(FORMATS)}")
+        if not self.formats:
+            raise UsageError(f"--format names nothing; there is: {', '.join(FORMATS)}")
+        if self.colormap not in COLORMAPS:
+            raise UsageError(f"no --colormap {self.colormap!r}; there is: {', '.join(COLORMAPS)}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class Policy:
         fail_on: From which share of failed photos the exit code says so: any, none, or "N%".
         max_time_s: Start no further photo after so long [s].
         grace_s: How long photos in flight may take after a stop was asked for [s].
-        batch_size: Photos per predict call; None: what the device likes best.
+        batch_size: Members of photos per pass of the network; None: what the device holds.
         max_pixels: Larger photos are refused by their header [px].
     """
 
@@ -63,7 +75,7 @@ class Policy:
     max_time_s: float | None = None
     grace_s: float = 25.0
     batch_size: int | None = None
-    max_pixels: int = 300_000_000
+    max_pixels: int = DecodePolicy.max_pixels
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"any|none|\d+(\.\d+)?%", self.fail_on):

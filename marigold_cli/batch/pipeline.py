@@ -26,22 +26,22 @@ from marigold_cli.batch.progress import (
 )
 from marigold_cli.batch.records import Failed, Start
 from marigold_cli.batch.signals import Stop
-from marigold_cli.batch.stages import Loaded, Predicted, check_depth, commit, describe, load
+from marigold_cli.batch.stages import Loaded, Predicted, check_depth, commit, failure_of, load
 from marigold_cli.batch.summary import Failure
 from marigold_cli.depth import DepthMap
-from marigold_cli.errors import ExitCode, ImageError, MarigoldError
-from marigold_cli.files.decode import DecodePolicy
+from marigold_cli.errors import ExitCode, ImageError, Kind, MarigoldError
+from marigold_cli.files.raster import DecodePolicy
 
 _CORES = os.cpu_count() or 1
 _DECODERS = min(4, _CORES)
 _WRITERS = max(2, min(8, _CORES))
 _BUDGET = 1 << 30  # decoded photos that wait for their prediction [bytes]
 _HOPELESS = 20  # if the first so many photos all fail for one reason, the run is broken
-_CAUSES = {
-    "memory": ExitCode.DEVICE,
-    "nonfinite": ExitCode.MODEL,
-    "constant": ExitCode.MODEL,
-    "error": ExitCode.BUG,
+_CAUSES: dict[str, ExitCode] = {
+    Kind.MEMORY: ExitCode.DEVICE,
+    Kind.NOT_FINITE: ExitCode.MODEL,
+    Kind.CONSTANT: ExitCode.MODEL,
+    Kind.ERROR: ExitCode.BUG,
 }
 
 
@@ -62,6 +62,10 @@ class Outcome:
     def is_short_of(self, plan: Plan) -> bool:
         """Whether jobs are left undone."""
         return self.done + len(self.failed) < len(plan.jobs)
+
+    def failed_of(self, plan: Plan) -> tuple[Failure, ...]:
+        """Photos without a valid output, those passed over because they failed before too."""
+        return (*plan.passed_over, *self.failed.values())
 
 
 @dataclass
@@ -84,7 +88,7 @@ class Pipeline:
             self._work([job for job in self.plan.jobs if not job.alone], writers)
             for job in self.plan.jobs:
                 if job.alone:
-                    writers.settle()
+                    writers.drain()
                     self._work([job], writers)
         if self.outcome.is_short_of(self.plan) and self.stop.signal is None:
             self.tell(StopAsked(str(self.stop.reason)))
@@ -124,7 +128,7 @@ class Pipeline:
         try:
             return load(job, DecodePolicy(self.policy.max_pixels, self.predictor.long_edge))
         except Exception as error:
-            self._fail(job, describe(job.ref.name, _of_one_photo(error)))
+            self._fail(job, failure_of(job.ref.name, _of_one_photo(error)))
             return None
 
     def _predict(self, group: list[Loaded], writers: WriteBehind) -> None:
@@ -149,7 +153,7 @@ class Pipeline:
         except Dropped:
             return []
         except Exception as error:  # told in words, for its traceback would keep memory alive
-            return describe(names[0], _of_one_photo(error))
+            return failure_of(names[0], _of_one_photo(error))
         return depths
 
     def _blame(self, group: list[Loaded], failure: Failure, writers: WriteBehind) -> None:
@@ -171,7 +175,7 @@ class Pipeline:
         try:
             check_depth(predicted.depth, loaded.photo)
         except ImageError as error:
-            self._fail(job, describe(job.ref.name, error))
+            self._fail(job, failure_of(job.ref.name, error))
         else:
             writers.submit(self._commit, predicted)
 
@@ -191,7 +195,7 @@ class Pipeline:
             self.journal.settle(self._marks.pop(job.ref.name))
             done = commit(predicted, self.plan, self.predictor, self.place)
         except Exception as error:
-            self._fail(job, describe(job.ref.name, _of_one_photo(error)))
+            self._fail(job, failure_of(job.ref.name, _of_one_photo(error)))
             return
         self.journal.append(done)
         with self.outcome.lock:

@@ -18,14 +18,19 @@ from marigold_cli.batch.options import Policy
 from marigold_cli.batch.records import Done, Failed, Void
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.summary import Failure
-from marigold_cli.errors import ForeignFileError, ImageError, RefusedError, SettingsMismatchError
-from marigold_cli.files.decode import read_source
+from marigold_cli.errors import (
+    ForeignFileError,
+    ImageError,
+    Kind,
+    RefusedError,
+    SettingsMismatchError,
+)
 from marigold_cli.files.discover import ImageRef
-from marigold_cli.files.writers import output_names
+from marigold_cli.files.names import Output, outputs_of
+from marigold_cli.files.source import read_source, trusted_time
 
 _CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
 _THREADS = 8  # network folders answer slowly, but to many at a time
-_TIME_STEP_NS = 2_000_000_000
 _SHOWN = 5  # names in a message
 
 
@@ -35,7 +40,7 @@ class Job:
 
     Attributes:
         ref: The photo.
-        outputs: (format, POSIX path relative to the output folder) of every file to write.
+        outputs: Every file to write.
         reason: "new", "interrupted", "failed before", "output missing", "photo changed" or
             "overwrite".
         attempt: 1 for the first try.
@@ -45,7 +50,7 @@ class Job:
     """
 
     ref: ImageRef
-    outputs: tuple[tuple[str, str], ...]
+    outputs: tuple[Output, ...]
     reason: str
     attempt: int = 1
     alone: bool = False
@@ -122,7 +127,7 @@ class _Planner:
     def decide(self, ref: ImageRef) -> _Decision:
         """Find this photo's line in the decision table."""
         entry = self.state.entries.get(ref.name, Entry())
-        outputs = tuple(output_names(ref.stem, self.settings.formats, self.settings.uncertainty))
+        outputs = outputs_of(ref.stem, self.settings.formats, self.settings.uncertainty)
         job = self._job(ref, entry, outputs)
         if self.policy.overwrite:
             return _Decision(ref, self._again(job, entry))
@@ -134,21 +139,22 @@ class _Planner:
             return _Decision(ref, failure=Failure.of(entry.failed))
         return _Decision(ref, job, foreign=tuple(self._foreign(entry, outputs)))
 
-    def _job(self, ref: ImageRef, entry: Entry, outputs: tuple[tuple[str, str], ...]) -> Job:
+    def _job(self, ref: ImageRef, entry: Entry, outputs: tuple[Output, ...]) -> Job:
         is_begun = self.fingerprint in entry.fingerprints or entry.paths
+        failed_by = entry.failed.kind if entry.failed else None
         size, mtime_ns = _stat(ref.path)
         return Job(
             ref,
             outputs,
             reason="failed before" if entry.failed else "interrupted" if is_begun else "new",
             attempt=entry.attempts + 1,
-            alone=entry.crashes > 0 or (entry.failed is not None and entry.failed.kind == "crash"),
+            alone=entry.crashes > 0 or failed_by == Kind.CRASH,
             size=size,
             mtime_ns=mtime_ns,
         )
 
     def _again(self, job: Job, entry: Entry) -> Job:
-        is_new = not any(os.path.lexists(self.out / path) for _, path in job.outputs)
+        is_new = not any(os.path.lexists(self.out / one.path) for one in job.outputs)
         return job if is_new and not entry.done else replace(job, reason="overwrite")
 
     def _quarantine(self, job: Job, entry: Entry) -> _Decision:
@@ -156,7 +162,7 @@ class _Planner:
             f"the program died {entry.alone} times while it was working on nothing but this photo; "
             "it is left out until the photo changes or --overwrite is given"
         )
-        record = Failed(job.ref.name, "crash", message, job.attempt, job.size, job.mtime_ns)
+        record = Failed(job.ref.name, Kind.CRASH, message, job.attempt, job.size, job.mtime_ns)
         return _Decision(job.ref, failure=Failure.of(record), record=record)
 
     def _decide_done(self, job: Job, done: Done) -> _Decision:
@@ -181,7 +187,7 @@ class _Planner:
 
     def _are_there(self, job: Job, done: Done) -> bool:
         """Whether all outputs that these settings ask for are there with their recorded size."""
-        if {path for _, path in job.outputs} != {file.path for file in done.outputs}:
+        if {output.path for output in job.outputs} != {file.path for file in done.outputs}:
             return False
         return all(_stat(self.out / file.path)[0] == file.size for file in done.outputs)
 
@@ -189,15 +195,15 @@ class _Planner:
         failed = entry.failed
         if failed is None or (failed.size, failed.mtime_ns) != (job.size, job.mtime_ns):
             return True
-        return self.policy.retry_failed and failed.kind != "crash"
+        return self.policy.retry_failed and failed.kind != Kind.CRASH
 
-    def _foreign(self, entry: Entry, outputs: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    def _foreign(self, entry: Entry, outputs: tuple[Output, ...]) -> Iterator[str]:
         """Files at the targets that no run of ours can have written."""
         is_begun = self.fingerprint in entry.fingerprints  # killed between files and record
-        for _, path in outputs:
-            is_ours = is_begun or path in self.state.owners
-            if not is_ours and os.path.lexists(self.out / path):
-                yield path
+        for output in outputs:
+            is_ours = is_begun or output.path in self.state.owners
+            if not is_ours and os.path.lexists(self.out / output.path):
+                yield output.path
 
     def refuse(self, decisions: Sequence[_Decision]) -> None:
         """Raise if any photo must not be computed here."""
@@ -229,21 +235,9 @@ class _Planner:
     def _void(self, jobs: Sequence[Job]) -> Iterator[Void]:
         """Stop older records from counting whose outputs are about to be replaced."""
         names = {job.ref.name for job in jobs}
-        names |= {self.state.owners.get(path, "") for job in jobs for _, path in job.outputs}
+        names |= {self.state.owners.get(one.path, "") for job in jobs for one in job.outputs}
         known = self.state.entries.items()
         return (Void(name) for name, entry in known if name in names and entry.done)
-
-
-def trusted_time(mtime_ns: int, now_ns: int) -> int:
-    """A photo's time of change, or 0 when it is so young that a later change may bear the same.
-
-    File systems count time in steps of up to 2 s (FAT).
-
-    Args:
-        mtime_ns: The photo's time of change.
-        now_ns: When reading it began.
-    """
-    return mtime_ns if now_ns - mtime_ns > _TIME_STEP_NS else 0
 
 
 def _stat(path: Path) -> tuple[int, int]:

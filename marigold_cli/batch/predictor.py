@@ -16,13 +16,17 @@ class Predictor(Protocol):
         long_edge: Long edge while predicting, so that larger photos need not be decoded in full
             [px]; None: full resolution is needed.
         batch_size: Photos per call that pay off.
-        description: Model name, device, number format.
+        name: The model's.
+        device: Where it computes.
+        dtype: Number format of the network.
         reason: Why this device and this number format.
     """
 
     long_edge: int | None
     batch_size: int
-    description: tuple[str, str, str]
+    name: str
+    device: str
+    dtype: str
     reason: str
 
     def predict(

@@ -72,7 +72,11 @@ class Warned:
 
 @dataclass(frozen=True)
 class StopAsked:
-    """A stop was asked for (a signal, or the time limit); photos in flight may still finish."""
+    """A stop was asked for; photos in flight may still finish.
+
+    Attributes:
+        reason: A signal's name, or in words: the time limit, too many failures, what broke the run.
+    """
 
     reason: str
 
@@ -108,13 +112,6 @@ class Observer(Protocol):
 
     def observe(self, event: Event) -> None:
         """Take note of one event, quickly; what it raises is logged and ends its service."""
-
-
-class NullObserver:
-    """Looks away."""
-
-    def observe(self, event: Event) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True)

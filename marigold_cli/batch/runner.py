@@ -10,7 +10,6 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
-import os
 import platform
 import shutil
 import sys
@@ -34,14 +33,14 @@ from marigold_cli.batch.progress import (
     StopAsked,
     Warned,
 )
-from marigold_cli.batch.records import End, Run, to_line
+from marigold_cli.batch.records import End, Run
 from marigold_cli.batch.signals import Stop, listening
-from marigold_cli.batch.summary import Failure, Summary
-from marigold_cli.errors import ExitCode, MarigoldError
-
-__all__ = ["Failure", "Predictor", "Summary", "run_batch"]
+from marigold_cli.batch.summary import Summary
+from marigold_cli.errors import ExitCode, Kind, MarigoldError
 
 _COMPUTE = ("marigold-cli", "torch", "diffusers", "numpy", "pillow")  # versions worth recording
+
+_logger = logging.getLogger(__name__)
 
 
 def run_batch(
@@ -89,10 +88,15 @@ def _run(
         if predictor is not None:
             pipeline = Pipeline(plan, policy, predictor, place, journal, stop, tell, outcome)
             _work(pipeline)
-        code = _exit_code(plan, outcome, stop, policy)
-        counts = (outcome.done, len(plan.skipped), len(plan.passed_over) + len(outcome.failed))
+        end = End(
+            code=int(_exit_code(plan, outcome, stop, policy)),
+            done=outcome.done,
+            skipped=len(plan.skipped),
+            failed=len(outcome.failed_of(plan)),
+            signal=stop.signal,
+        )
         with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
-            journal.append(End(int(code), *counts, stop.signal))
+            journal.append(end)
     if outcome.error is not None and not isinstance(outcome.error, MarigoldError):
         raise outcome.error
     return outcome
@@ -102,8 +106,7 @@ def _work(pipeline: Pipeline) -> None:
     """Run the pipeline under the hand of signals."""
 
     def last_words() -> None:
-        line = to_line(End(int(ExitCode.STOPPED), signal=pipeline.stop.signal), time.time())
-        os.write(pipeline.journal.descriptor, b"\n" + line)
+        pipeline.journal.leave(End(code=int(ExitCode.STOPPED), signal=pipeline.stop.signal))
         shutil.rmtree(pipeline.place.temporary, ignore_errors=True)
 
     with listening(
@@ -121,8 +124,15 @@ def _work(pipeline: Pipeline) -> None:
 def _open(open_predictor: Callable[[], Predictor], tell: Callable[[Event], None]) -> Predictor:
     began = time.monotonic()
     predictor = open_predictor()
-    name, device, dtype = predictor.description
-    tell(ModelLoaded(name, device, dtype, predictor.reason, time.monotonic() - began))
+    tell(
+        ModelLoaded(
+            name=predictor.name,
+            device=predictor.device,
+            dtype=predictor.dtype,
+            reason=predictor.reason,
+            seconds=time.monotonic() - began,
+        )
+    )
     return predictor
 
 
@@ -133,7 +143,7 @@ def _begin(
     about = {
         "host": platform.node(),
         "python": platform.python_version(),
-        "device": " ".join(predictor.description[1:]) if predictor else "none",
+        "device": f"{predictor.device} {predictor.dtype}" if predictor else "none",
         "command": " ".join(sys.argv),
     }
     settings = plan.settings.to_dict()
@@ -145,7 +155,7 @@ def _begin(
 
 
 def _warnings(plan: Plan) -> list[str]:
-    warnings = [f"{one.name}: {one.message}" for one in plan.passed_over if one.kind == "crash"]
+    warnings = [f"{one.name}: {one.message}" for one in plan.passed_over if one.kind == Kind.CRASH]
     if plan.bad_lines:
         warnings.append(
             f"{plan.bad_lines} lines of the journal are torn or damaged; "
@@ -177,7 +187,7 @@ def _summarise(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy, seconds
     return Summary(
         done=outcome.done,
         skipped=len(plan.skipped),
-        failed=(*plan.passed_over, *outcome.failed.values()),
+        failed=outcome.failed_of(plan),
         seconds=seconds,
         stopped=outcome.is_short_of(plan),
         exit_code=_exit_code(plan, outcome, stop, policy),
@@ -193,7 +203,7 @@ def _exit_code(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy) -> Exit
         return outcome.given_up
     if outcome.is_short_of(plan) or stop.signal is not None:
         return ExitCode.STOPPED
-    failed = len(plan.passed_over) + len(outcome.failed)
+    failed = len(outcome.failed_of(plan))
     total = failed + outcome.done + len(plan.skipped)
     return ExitCode.OK if policy.tolerates(failed, total) else ExitCode.PARTIAL
 
@@ -213,4 +223,4 @@ class _Announcer:
                 self._observer.observe(event)
             except Exception:
                 self._observer = None
-                logging.getLogger(__name__).exception("the display failed; the run goes on")
+                _logger.exception("the display failed; the run goes on")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from marigold_cli.batch.options import ModelOptions, OutputOptions
+from marigold_cli.batch.options import OutputOptions
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
@@ -28,7 +28,7 @@ class Settings:
         kind: What the depth's numbers mean.
         recipe: How it is predicted.
         dtype: As it was asked for, so that planning needs no device.
-        vae: Another autoencoder, as it was asked for.
+        vae: What the bytes of another autoencoder are; None: the checkpoint has its own.
         formats: Sorted, each once.
         colormap: None where no colour picture is written.
         uncertainty: Whether the ensemble's spread is written.
@@ -69,8 +69,17 @@ def fingerprint(settings: Settings) -> str:
     return hashlib.sha256(_canonical(facts).encode()).hexdigest()[:16]
 
 
-def settle(card: Card, recipe: Recipe, model: ModelOptions, output: OutputOptions) -> Settings:
+def make_settings(
+    card: Card, recipe: Recipe, output: OutputOptions, dtype: str, vae: str | None
+) -> Settings:
     """Gather what changes the bytes of an output.
+
+    Args:
+        card: The checkpoint's.
+        recipe: What is done to every photo.
+        output: What is written of it.
+        dtype: As it was asked for.
+        vae: `identity` of another autoencoder; None: the checkpoint's own.
 
     Raises:
         UsageError: an output that this checkpoint or recipe cannot give.
@@ -84,8 +93,8 @@ def settle(card: Card, recipe: Recipe, model: ModelOptions, output: OutputOption
         identity=card.identity,
         kind=card.kind,
         recipe=recipe,
-        dtype=model.dtype,
-        vae=model.vae,
+        dtype=dtype,
+        vae=vae,
         formats=tuple(sorted(set(output.formats))),
         colormap=output.colormap if "color" in output.formats else None,
         uncertainty=output.uncertainty,

@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marigold_cli.batch.folder import Workplace
-from marigold_cli.batch.plan import Job, Plan, trusted_time
+from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.records import Done, OutputFile
 from marigold_cli.batch.summary import Failure
 from marigold_cli.depth import DepthMap
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.atomic import write_durably
-from marigold_cli.files.decode import DecodePolicy, Photo, decode, read_source, turn_stored
-from marigold_cli.files.writers import UNCERTAINTY_WRITERS, WRITERS, Tags
+from marigold_cli.files.decode import Photo, decode
+from marigold_cli.files.orientation import turn_stored
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import read_source, trusted_time
+from marigold_cli.files.writers import Tags, choose_writer
 
 
 @dataclass(frozen=True)
@@ -82,23 +85,21 @@ def check_depth(depth: DepthMap, photo: Photo) -> None:
     A map without any relief is believed only of a photo without any.
 
     Raises:
-        ImageError: of kind "nonfinite" or "constant".
+        ImageError: of kind "not-finite" or "constant".
     """
     known = depth.values if depth.valid is None else depth.values[depth.valid]
     spread = depth.uncertainty
     if not np.isfinite(known).all() or not (spread is None or np.isfinite(spread).all()):
-        raise ImageError("nonfinite", "the model gave values that are no numbers")
+        raise ImageError(Kind.NOT_FINITE, "the model gave values that are no numbers")
     if known.size and known.min() == known.max() and photo.pixels.min() != photo.pixels.max():
-        raise ImageError("constant", "the model gave the same depth everywhere")
+        raise ImageError(Kind.CONSTANT, "the model gave the same depth everywhere")
 
 
 def commit(predicted: Predicted, plan: Plan, predictor: Predictor, place: Workplace) -> Done:
     """Bring a depth map to the size and grid asked for and make its files durable."""
     began, origin = time.monotonic(), predicted.origin
     files = list(_encode(_shape(predicted, plan, predictor), origin, plan))
-    write_durably(
-        [(place.root / name, content) for name, content in files], place.temporary, place.fsync
-    )
+    write_durably(place.root, files, place.temporary, place.fsync)
     return Done(
         input=origin.job.ref.name,
         size=origin.size,
@@ -115,13 +116,13 @@ def commit(predicted: Predicted, plan: Plan, predictor: Predictor, place: Workpl
     )
 
 
-def describe(name: str, error: Exception) -> Failure:
+def failure_of(name: str, error: Exception) -> Failure:
     """Tell what kind of failure of one photo an exception is."""
     if isinstance(error, ImageError):
         return Failure(name, error.kind, str(error))
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return Failure(name, "memory", f"not enough memory: {error}")
-    return Failure(name, "error", f"{type(error).__name__}: {error}")
+    if isinstance(error, MemoryError):
+        return Failure(name, Kind.MEMORY, f"not enough memory: {error}")
+    return Failure(name, Kind.ERROR, f"{type(error).__name__}: {error}")
 
 
 def _shape(predicted: Predicted, plan: Plan, predictor: Predictor) -> DepthMap:
@@ -150,7 +151,5 @@ def _encode(depth: DepthMap, origin: Origin, plan: Plan) -> Iterator[tuple[str, 
         orientation=origin.orientation if settings.grid == "stored" else 1,
         colormap=settings.colormap or "spectral",
     )
-    for key, name in origin.job.outputs:
-        is_depth = name == origin.job.ref.stem + WRITERS[key].suffix
-        writer = WRITERS[key] if is_depth else UNCERTAINTY_WRITERS[key]
-        yield name, writer.encode(depth, tags)
+    for output in origin.job.outputs:
+        yield output.path, choose_writer(output).encode(depth, tags)

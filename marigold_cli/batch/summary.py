@@ -15,7 +15,7 @@ class Failure:
 
     Attributes:
         name: The photo, as in `ImageRef.name`.
-        kind: A short stable word, for instance "truncated", "memory", "nonfinite" or "crash".
+        kind: One of `errors.Kind`, or a word of another version out of the journal.
         message: What happened, in the reader's words.
     """
 

@@ -16,7 +16,6 @@ from marigold_cli.batch.summary import Failure
 from marigold_cli.errors import ExitCode, NoInputError
 
 _THREADS = 8
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -131,14 +130,12 @@ def _look(out: Path, file: OutputFile) -> str | None:
 
 
 def _hash(out: Path, file: OutputFile) -> str | None:
-    digest = hashlib.sha256()
     try:
         with (out / file.path).open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                digest.update(chunk)
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         return "missing"
-    return None if digest.hexdigest() == file.sha256 else "hash"
+    return None if digest == file.sha256 else "hash"
 
 
 def _other_settings(state: State, bound_to: str | None) -> Iterator[Damage]:

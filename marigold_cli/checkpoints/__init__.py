@@ -1,4 +1,11 @@
-"""From a name to a model on a device, without running anybody's code on the way."""
+"""From a name to a model on a device, without running anybody's code on the way.
+
+find      published (names), cache (the hub's folder), resolve (name -> place -> card)
+judge     snapshot (an untrusted folder), weights and manifest (what it holds, and if all is
+          there), identity (what it is the same as), card and describe (how it is used)
+load      device (where, how exact), load (card -> networks), predictor (what a run asks)
+get       needed (which files), hub (listing and downloading)
+"""
 
 from __future__ import annotations
 

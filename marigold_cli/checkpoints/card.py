@@ -49,6 +49,8 @@ class Card:
         """
         if options.fast and (options.steps or 1, options.ensemble or 1) != (1, 1):
             raise UsageError("--fast is one step and one member; leave out --steps and --ensemble")
+        if options.fast and options.timesteps is Spacing.LEADING:
+            raise UsageError("--fast needs trailing timesteps; leave out --timesteps")
         if options.timesteps and not self.timesteps:
             raise UsageError(f"{self.name}: its scheduler has no --timesteps to choose")
         spacing = options.timesteps or self.timesteps

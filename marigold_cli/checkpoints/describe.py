@@ -12,7 +12,7 @@ RESOLUTION = 768  # long edge that every published Marigold was trained for [px]
 KINDS = {"depth": DepthKind.AFFINE_DEPTH, "disparity": DepthKind.AFFINE_DISPARITY}
 
 
-def describe(manifest: Manifest, identity: str) -> Card:
+def make_card(manifest: Manifest, identity: str) -> Card:
     """Make the card of a checkpoint that was found sound.
 
     A model whose index calls it scale- or shift-aware is affine here like the others: the claim is

@@ -22,7 +22,7 @@ from marigold_cli.checkpoints.cache import (
     find_snapshot,
 )
 from marigold_cli.checkpoints.card import Card
-from marigold_cli.checkpoints.describe import describe
+from marigold_cli.checkpoints.describe import make_card
 from marigold_cli.checkpoints.manifest import (
     DEPTH_PIPELINES,
     INDEX,
@@ -114,7 +114,7 @@ def show(name: str, revision: str | None = None) -> Shown:
     """
     place = locate(name, revision)
     manifest = read_manifest(place.snapshot)
-    card = describe(manifest, identity_of(place, manifest))
+    card = make_card(manifest, identity_of(place, manifest))
     return Shown(card, manifest.files, manifest.size_bytes)
 
 

@@ -13,7 +13,7 @@ from marigold_cli.checkpoints.card import Card
 from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
 from marigold_cli.checkpoints.load import load
 from marigold_cli.depth import DepthMap
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Recipe
 from marigold_cli.inference.predict import predict
@@ -42,7 +42,9 @@ class LoadedPredictor:
         model: On its device.
         recipe: What is done to every photo.
         units: Members of photos that go through the network together; halved when memory ends.
-        description: Name of the model, device and precision, for people.
+        name: The checkpoint's.
+        device: Where it computes.
+        dtype: Precision of the networks.
         reason: Why this device and this precision.
         long_edge: Long edge that photos are processed at [px]; None: their own.
         batch_size: Photos per call that fill the network; one where its members fill it alone.
@@ -51,7 +53,9 @@ class LoadedPredictor:
     model: DepthModel
     recipe: Recipe
     units: int
-    description: tuple[str, str, str]
+    name: str
+    device: str
+    dtype: str
     reason: str = ""
     long_edge: int | None = field(init=False)
     batch_size: int = field(init=False)
@@ -94,10 +98,9 @@ class LoadedPredictor:
             torch.accelerator.empty_cache()
         if self.units == 1:
             height, width = photos[0].size
-            _, device, _ = self.description
             raise ImageError(
-                "memory",
-                f"{device} has too little memory for this photo of {width} x {height} px; "
+                Kind.MEMORY,
+                f"{self.device} has too little memory for this photo of {width} x {height} px; "
                 "lower --resolution, or take --dtype float16 or --device cpu",
             )
         self.units //= 2
@@ -136,7 +139,9 @@ def open_predictor(
         model=model,
         recipe=recipe,
         units=batch_size or suitable_units(model, recipe),
-        description=(card.name, str(place.device), precision.name),
+        name=card.name,
+        device=str(place.device),
+        dtype=precision.name,
         reason=f"{place.reason}; {precision.name}: {precision.reason}",
     )
 
@@ -151,7 +156,7 @@ def suitable_units(model: DepthModel, recipe: Recipe) -> int:
     if recipe.resolution == 0:
         return 1
     if model.device.type != "cuda":
-        cells = (recipe.resolution // model.multiple) ** 2
+        cells = max(1, recipe.resolution // model.multiple) ** 2
         return max(1, min(recipe.ensemble, _CPU_CELLS // cells))
     free, _ = torch.cuda.mem_get_info(model.device)
     width = model.unet.config.block_out_channels[0] / _UNIT_CHANNELS

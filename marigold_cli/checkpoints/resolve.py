@@ -7,7 +7,7 @@ from pathlib import Path
 
 from marigold_cli.checkpoints.cache import find_snapshot, is_hub_id
 from marigold_cli.checkpoints.card import Card
-from marigold_cli.checkpoints.describe import describe
+from marigold_cli.checkpoints.describe import make_card
 from marigold_cli.checkpoints.identity import identify
 from marigold_cli.checkpoints.manifest import (
     INDEX,
@@ -124,7 +124,7 @@ def place_of(name: str) -> Place:
 def card_at(place: Place) -> Card:
     """Read, judge and describe the checkpoint at a place."""
     manifest = read_manifest(place.snapshot)
-    return describe(manifest, identity_of(place, manifest))
+    return make_card(manifest, identity_of(place, manifest))
 
 
 def identity_of(place: Place, manifest: Manifest) -> str:

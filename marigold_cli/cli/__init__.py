@@ -1,4 +1,12 @@
-"""The command line: parse, call, print, exit code. Nothing below this room prints or exits."""
+"""The command line: parse, call, print, exit code. Nothing below this room prints or exits.
+
+commands  run, status (and verify), models, train, doctor: one function per command
+flags     options (each flag once), values (durations, numbers of pixels)
+run       job (carry out or only show), workflow (from photos to depth, across rooms),
+          plan_view (--dry-run)
+talk      console (stdout and stderr), wording (numbers in words), display and board (people
+          who watch), events (programs that watch)
+"""
 
 from __future__ import annotations
 
@@ -93,8 +101,9 @@ def _fail(argv: list[str], message: str, code: ExitCode) -> int:
 
 def run_and_exit() -> None:
     """Be the process: exit by code, or die by the signal that stopped the work."""
-    faulthandler.enable()
     _open_streams()
+    with contextlib.suppress(OSError, ValueError):  # a closed stderr has no descriptor to write to
+        faulthandler.enable()
     code = main()
     if code - 128 in STOPPING:
         die_by(code - 128)  # a caller must see the signal itself: a shell loop stops only then

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -38,12 +37,7 @@ class Display(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def make_display(console: Console, quiet: bool, verbosity: int) -> Display:
@@ -75,12 +69,7 @@ class QuietDisplay:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to tidy up."""
 
 
@@ -162,12 +151,7 @@ class RichDisplay(TalkingDisplay):
         self._console.show_cursor()  # a run that is killed cannot bring it back
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the board away."""
         self._live.stop()
 
@@ -192,12 +176,7 @@ class Heartbeat(TalkingDisplay):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Say a last line."""
         self._stopped.set()
         self._thread.join()

@@ -15,7 +15,9 @@ from marigold_cli.cli.console import show
 from marigold_cli.cli.wording import count, size
 from marigold_cli.cli.workflow import Prepared
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import DecodePolicy, decode, read_source
+from marigold_cli.files.decode import decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import read_source
 
 _FIRST = 5  # jobs that are named without -v
 _SAMPLES = 5  # photos that are read for the estimate
@@ -71,7 +73,7 @@ def make_view(prepared: Prepared, asked: RunOptions) -> PlanView:
         passed_over=len(plan.passed_over),
         bytes=estimate_bytes(plan, asked.policy.max_pixels),
         jobs=tuple(
-            PlannedJob(job.ref.name, job.reason, tuple(path for _, path in job.outputs))
+            PlannedJob(job.ref.name, job.reason, tuple(output.path for output in job.outputs))
             for job in plan.jobs
         ),
     )

@@ -15,8 +15,8 @@ from marigold_cli.training.options import CourseOptions, ProtocolName
 if TYPE_CHECKING:
     from marigold_cli.training.loop import Report
 
-Target = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Folder of the checkpoint and of its state.")
+Checkpoint = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of the checkpoint and of its state.")
 ]
 ProtocolOption = Annotated[
     ProtocolName,
@@ -26,9 +26,9 @@ Data = Annotated[
     Path, typer.Option(metavar="DIR", help="Where rendered pictures and latents are kept.")
 ]
 Pictures = Annotated[int, typer.Option(min=1, metavar="N", help="Scenes to render and learn from.")]
-TrainSteps = Annotated[
+Updates = Annotated[
     int | None,
-    typer.Option("--steps", min=1, metavar="N", help="Optimiser steps; unset: the protocol's own."),
+    typer.Option(min=1, metavar="N", help="Steps of the optimiser; unset: the protocol's own."),
 ]
 LearningRate = Annotated[
     float | None,
@@ -43,11 +43,11 @@ _COURSE = CourseOptions()
 
 
 def train(
-    out: Target,
+    checkpoint: Checkpoint,
     protocol: ProtocolOption = _COURSE.protocol,
     data: Data = _COURSE.data,
     pictures: Pictures = _COURSE.pictures,
-    steps: TrainSteps = _COURSE.steps,
+    updates: Updates = _COURSE.steps,
     learning_rate: LearningRate = _COURSE.learning_rate,
     batch: Batch = _COURSE.batch,
     seed: Seed = _COURSE.seed,
@@ -72,10 +72,10 @@ def train(
 
     course = CourseOptions(
         protocol,
-        out,
+        checkpoint,
         data,
         pictures,
-        steps=steps,
+        steps=updates,
         learning_rate=learning_rate,
         batch=batch,
         seed=seed,

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from marigold_cli.batch.options import OutputOptions, RunOptions
+from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.plan import Plan, make_plan
+from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import Observer
-from marigold_cli.batch.runner import Predictor, run_batch
-from marigold_cli.batch.settings import settle
+from marigold_cli.batch.runner import run_batch
+from marigold_cli.batch.settings import make_settings
 from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import Card
-from marigold_cli.checkpoints.resolve import better_model_advice, resolve
-from marigold_cli.errors import UsageError
-from marigold_cli.files.colormap import COLORMAPS
+from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
 from marigold_cli.files.discover import discover
-from marigold_cli.files.writers import WRITERS
-from marigold_cli.inference.options import Recipe
 
 
 class Teller(Protocol):
@@ -35,7 +32,6 @@ class Prepared:
     """Everything that is decided before a model is loaded."""
 
     card: Card
-    recipe: Recipe
     plan: Plan
 
 
@@ -45,17 +41,18 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
     Raises:
         MarigoldError: whatever a user can fix before any work begins.
     """
-    check_output(options.output)
     teller.stage("choosing the model")
-    card = resolve(options.model.name, options.model.revision, options.predict.fast)
+    model = options.model
+    card = resolve(model.name, model.revision, options.predict.fast)
+    vae = resolve_vae(model.vae).identity if model.vae else None
     recipe = card.decide(options.predict)
-    settings = settle(card, recipe, options.model, options.output)
-    teller.note(_first_line(card, chosen=options.model.name is None))
+    settings = make_settings(card, recipe, options.output, model.dtype, vae)
+    teller.note(_first_line(card, chosen=model.name is None))
     teller.stage("looking for photos")
     refs = discover(options.inputs, options.out, options.selection, options.listed)
     teller.stage(f"comparing {len(refs)} photos with earlier runs")
     plan = make_plan(refs, settings, options.out, options.policy)
-    return Prepared(card, recipe, plan)
+    return Prepared(card, plan)
 
 
 def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: Observer) -> Summary:
@@ -68,7 +65,7 @@ def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: O
         model = options.model
         return predictor.open_predictor(
             prepared.card,
-            prepared.recipe,
+            prepared.plan.settings.recipe,
             model.device,
             model.dtype,
             model.vae,
@@ -78,21 +75,6 @@ def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: O
     if prepared.plan.jobs:
         teller.stage("loading the model")
     return run_batch(prepared.plan, options, open_predictor, observer)
-
-
-def check_output(output: OutputOptions) -> None:
-    """Refuse formats and colours that do not exist.
-
-    Raises:
-        UsageError: a name that is not known.
-    """
-    for name in output.formats:
-        if name not in WRITERS:
-            raise UsageError(f"no --format {name!r}; there is: {', '.join(WRITERS)}")
-    if not output.formats:
-        raise UsageError(f"--format names nothing; there is: {', '.join(WRITERS)}")
-    if output.colormap not in COLORMAPS:
-        raise UsageError(f"no --colormap {output.colormap!r}; there is: {', '.join(COLORMAPS)}")
 
 
 def _first_line(card: Card, chosen: bool) -> str:

@@ -13,27 +13,16 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files import heif, pillow, raw
 from marigold_cli.files.icc import to_srgb
-from marigold_cli.files.orientation import is_sideways, turn_stored, turn_upright
+from marigold_cli.files.orientation import is_sideways, turn_upright
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
 from marigold_cli.files.png import read_png
 from marigold_cli.files.raster import DecodePolicy, Pixels, Raster
-from marigold_cli.files.source import Source, read_source
+from marigold_cli.files.source import Source
 from marigold_cli.files.tiff import read_tiff
 from marigold_cli.files.webp import read_webp
-
-__all__ = [
-    "SUFFIXES",
-    "DecodePolicy",
-    "Photo",
-    "Source",
-    "decode",
-    "read_source",
-    "turn_stored",
-    "turn_upright",
-]
 
 _ALWAYS = ".jpg .jpeg .jpe .jfif .mpo .png .tif .tiff .webp .avif .jp2 .j2k .jpx .jpf .bmp"
 SUFFIXES: frozenset[str] = (
@@ -80,7 +69,7 @@ def decode(source: Source, name: str, policy: DecodePolicy) -> Photo:
     except ImageError as error:
         raise ImageError(error.kind, f"{name}: {error}") from error
     except MemoryError as error:
-        raise ImageError("memory", f"{name}: needs more memory than there is") from error
+        raise ImageError(Kind.MEMORY, f"{name}: needs more memory than there is") from error
     except Exception as error:  # damaged bytes come out of decoders as nearly any exception
         raise _explain(error, name) from error
 
@@ -98,7 +87,7 @@ def _develop(raster: Raster, digest: str) -> Photo:
 
 def _choose(data: bytes, name: str) -> Reader:
     if not data:
-        raise ImageError("empty", "the file is empty; copy it again")
+        raise ImageError(Kind.EMPTY, "the file is empty; copy it again")
     if PurePosixPath(name).suffix.lower() in raw.RAW_SUFFIXES:
         return raw.read_raw
     for starts, reader in _READERS:
@@ -108,7 +97,7 @@ def _choose(data: bytes, name: str) -> Reader:
         return read_webp
     if data[4:8] == b"ftyp":
         return _choose_heif(data)
-    raise ImageError("format", f"is not {_READABLE}; leave it out with --exclude")
+    raise ImageError(Kind.FORMAT, f"is not {_READABLE}; leave it out with --exclude")
 
 
 def _choose_heif(data: bytes) -> Reader:
@@ -130,5 +119,5 @@ _READERS: tuple[tuple[tuple[bytes, ...], Reader], ...] = (
 def _explain(error: Exception, name: str) -> ImageError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     if any(sign in reason.lower() for sign in _CUT):
-        return ImageError("truncated", f"{name}: cut off ({reason}); copy it again")
-    return ImageError("format", f"{name}: damaged or unsupported ({reason}); try to convert it")
+        return ImageError(Kind.TRUNCATED, f"{name}: cut off ({reason}); copy it again")
+    return ImageError(Kind.FORMAT, f"{name}: damaged or unsupported ({reason}); try to convert it")

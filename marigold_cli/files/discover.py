@@ -111,8 +111,10 @@ def read_list(file: str, nul: bool = False) -> list[str]:
         nul: Whether NUL separates the paths instead of the end of a line.
 
     Raises:
-        NoInputError: a list that cannot be read.
+        NoInputError: a list that cannot be read or names nothing.
     """
+    if file == "-" and sys.stdin is None:
+        raise NoInputError("the list cannot be read: standard input is closed")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -122,6 +124,8 @@ def read_list(file: str, nul: bool = False) -> list[str]:
         lines = content.split(b"\0")
     else:  # editors on Windows leave a mark at the beginning and a return at each end
         lines = [line.removesuffix(b"\r") for line in content.removeprefix(_MARK).split(b"\n")]
+    if not any(lines):  # or a search without matches would take the current folder
+        raise NoInputError(f"{'standard input' if file == '-' else file}: the list names no photo")
     return [os.fsdecode(line) for line in lines if line]
 
 
@@ -140,7 +144,9 @@ def _listed(text: str, walk: Walk) -> Iterator[ImageRef]:
     if ".." in path.parts:
         raise UsageError(f"{text}: a listed path must not lead upwards; write it without '..'")
     relative = "/".join(path.parts)  # "" for the current folder
-    if path.is_absolute():
+    if not os.path.lexists(text):  # it may have gone since the list was made: one failed photo
+        yield ImageRef(Path(text), path.name if path.is_absolute() else relative)
+    elif path.is_absolute():
         yield from _existing(text, path.name, "", walk)
     else:
         yield from _existing(text, relative, relative, walk)

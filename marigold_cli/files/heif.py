@@ -7,13 +7,13 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.raster import (
     DecodePolicy,
-    Pixels,
     Raster,
     over_white,
     over_white_premultiplied,
+    without_alpha,
 )
 
 IS_AVAILABLE = find_spec("pillow_heif") is not None
@@ -27,23 +27,16 @@ def read_heif(data: bytes, policy: DecodePolicy) -> Raster:
     orientation is 1: what every reader gets is upright.
     """
     if not IS_AVAILABLE:
-        raise ImageError("format", "HEIC needs an extra: pip install 'marigold-cli[heic]'")
+        raise ImageError(Kind.FORMAT, "HEIC needs an extra: pip install 'marigold-cli[heic]'")
     import pillow_heif
 
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
     width, height = file.size
     policy.admit(height, width)
     samples: NDArray[np.uint8 | np.uint16] = np.asarray(file)[:, :width]  # rows may be padded
+    lay = over_white_premultiplied if "a" in file.mode else over_white
     return Raster(
-        pixels=_opaque(samples, file.mode),
+        pixels=without_alpha(samples, lay),
         size=(height, width),
         profile=file.info.get("icc_profile") or b"",
     )
-
-
-def _opaque(samples: Pixels, mode: str) -> Pixels:
-    if samples.ndim == 2 or samples.shape[2] == 3:
-        return samples
-    colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
-    lay = over_white_premultiplied if "a" in mode else over_white
-    return lay(colours, samples[..., -1])

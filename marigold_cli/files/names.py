@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, TypeAlias
+
+Quantity: TypeAlias = Literal["depth", "uncertainty"]
 
 DEPTH_SUFFIXES = {
     "npy": "_depth.npy",
@@ -20,22 +24,39 @@ UNCERTAINTY_SUFFIXES = {
     "png": "_uncertainty.png",
     "exr": "_uncertainty.exr",
 }
+FORMATS = tuple(DEPTH_SUFFIXES)  # what --format takes
 
 
-def output_names(ref_stem: str, formats: Sequence[str], uncertainty: bool) -> list[tuple[str, str]]:
-    """Name the files of one photo.
+@dataclass(frozen=True)
+class Output:
+    """One file of a photo's results.
+
+    Attributes:
+        format: One of `FORMATS`.
+        quantity: What its numbers are; "uncertainty" is the ensemble's spread.
+        path: POSIX, relative to the output folder.
+    """
+
+    format: str
+    quantity: Quantity
+    path: str
+
+
+def outputs_of(stem: str, formats: Sequence[str], uncertainty: bool) -> tuple[Output, ...]:
+    """Name the files of one photo: depth first, then uncertainty.
 
     Args:
-        ref_stem: `ImageRef.stem`, POSIX and relative.
-        formats: Keys of `WRITERS`.
+        stem: `ImageRef.stem`, POSIX and relative.
+        formats: Some of `FORMATS`.
         uncertainty: Whether the ensemble's spread is written too; "color" has none.
-
-    Returns:
-        Pairs of format and name, POSIX and relative; depth first, then uncertainty.
     """
-    names = [(key, ref_stem + DEPTH_SUFFIXES[key]) for key in formats]
-    spread = [key for key in formats if uncertainty and key in UNCERTAINTY_SUFFIXES]
-    return names + [(key, ref_stem + UNCERTAINTY_SUFFIXES[key]) for key in spread]
+    depth = [Output(key, "depth", stem + DEPTH_SUFFIXES[key]) for key in formats]
+    spread = [
+        Output(key, "uncertainty", stem + UNCERTAINTY_SUFFIXES[key])
+        for key in formats
+        if uncertainty and key in UNCERTAINTY_SUFFIXES
+    ]
+    return (*depth, *spread)
 
 
 def collision_key(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-_ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG = 0x0112  # 274, in EXIF and in TIFF alike
 _INVERSE = {6: 8, 8: 6}  # the other six undo themselves
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -66,7 +66,7 @@ def _search(block: bytes, order: str) -> int:
     (count,) = struct.unpack_from(order + "H", block, first)
     for entry in range(first + 2, first + 2 + 12 * count, 12):
         tag, kind = struct.unpack_from(order + "HH", block, entry)
-        if tag == _ORIENTATION_TAG:
+        if tag == ORIENTATION_TAG:
             (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), block, entry + 8)
             return int(value) if 1 <= value <= 8 else 1
     return 1
@@ -74,5 +74,5 @@ def _search(block: bytes, order: str) -> int:
 
 def exif_block(orientation: int) -> bytes:
     """Make an EXIF block of the orientation alone; the inverse of `exif_orientation`."""
-    entry = struct.pack(">HHIHH", _ORIENTATION_TAG, 3, 1, orientation, 0)
+    entry = struct.pack(">HHIHH", ORIENTATION_TAG, 3, 1, orientation, 0)
     return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)

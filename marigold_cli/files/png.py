@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from marigold_cli.files import pillow
 from marigold_cli.files.orientation import exif_block, exif_orientation
-from marigold_cli.files.raster import DecodePolicy, Raster, over_white
+from marigold_cli.files.raster import DecodePolicy, Raster, without_alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH = 24  # where in the file the header says it
@@ -39,20 +39,11 @@ def _read_16_bit(data: bytes, policy: DecodePolicy) -> Raster:
         raise ValueError("header and pixels disagree")
     chunks = dict(_chunks(data))
     return Raster(
-        pixels=_opaque(samples),
+        pixels=without_alpha(samples),
         size=(height, width),
         orientation=exif_orientation(chunks.get(b"eXIf", b"")),
         profile=_profile(chunks.get(b"iCCP", b"")),
     )
-
-
-def _opaque(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    channels = 1 if samples.ndim == 2 else samples.shape[2]
-    if channels in (1, 3):
-        return samples if samples.ndim == 2 else samples.reshape(*samples.shape[:2], channels)
-    colours = samples[..., 0] if channels == 2 else samples[..., :3]
-    flat: NDArray[np.uint16] = over_white(colours, samples[..., -1])  # type: ignore[assignment]
-    return flat
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

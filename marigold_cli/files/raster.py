@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 
 Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
 
@@ -26,10 +27,10 @@ class DecodePolicy:
             ImageError: "too-large", or "format" for a picture without pixels.
         """
         if height < 1 or width < 1:
-            raise ImageError("format", f"has no pixels ({width} x {height}); copy it again")
+            raise ImageError(Kind.FORMAT, f"has no pixels ({width} x {height}); copy it again")
         if height * width > self.max_pixels:
             raise ImageError(
-                "too-large",
+                Kind.TOO_LARGE,
                 f"{width} x {height} = {height * width / 1e6:.0f} MP, "
                 f"the limit is {self.max_pixels / 1e6:g} MP; raise --max-pixels if it is yours",
             )
@@ -83,6 +84,19 @@ def over_white_premultiplied(colours: Pixels, alpha: Pixels) -> Pixels:
     """`over_white` for colours that are multiplied by alpha already."""
     page = 1 - _beside(to_unit(alpha), colours)
     return from_unit(to_unit(colours) + page, colours.dtype)
+
+
+def without_alpha(samples: Pixels, lay: Callable[[Pixels, Pixels], Pixels] = over_white) -> Pixels:
+    """Take the alpha away from samples that may have one, laying them on white.
+
+    Args:
+        samples: [H, W] grey, or [H, W, C]: 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        lay: How: `over_white`, or `over_white_premultiplied`.
+    """
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return samples
+    colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+    return lay(colours, samples[..., -1])
 
 
 def _beside(alpha: NDArray[np.float32], colours: Pixels) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.raster import DecodePolicy, Raster
 
 IS_AVAILABLE = find_spec("rawpy") is not None
@@ -23,7 +23,7 @@ _SRGB_CURVE = (2.4, 12.92)
 def read_raw(data: bytes, policy: DecodePolicy) -> Raster:
     """Develop a raw file to 8-bit sRGB as the camera balanced it, at half size if that will do."""
     if not IS_AVAILABLE:
-        raise ImageError("format", "raw photos need an extra: pip install 'marigold-cli[raw]'")
+        raise ImageError(Kind.FORMAT, "raw photos need an extra: pip install 'marigold-cli[raw]'")
     import rawpy
 
     with rawpy.imread(BytesIO(data)) as raw:

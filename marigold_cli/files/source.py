@@ -12,29 +12,30 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 
 _MAX_BYTES = 4 << 30  # as much as a classic TIFF can hold
 _TRANSIENT = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}  # a network drive may recover
+_TIME_STEP_NS = 2_000_000_000
 _PAUSES_S = (0.5, 2.0)  # before the second and the third try
 
 _KINDS = {
-    errno.ENOENT: "missing",
-    errno.ENOTDIR: "missing",
-    errno.ELOOP: "missing",
-    errno.EACCES: "permission",
-    errno.EPERM: "permission",
-    errno.ENXIO: "not-a-file",  # a socket, or a device without a driver
-    errno.ENODEV: "not-a-file",
-    errno.ENOMEM: "memory",
+    errno.ENOENT: Kind.MISSING,
+    errno.ENOTDIR: Kind.MISSING,
+    errno.ELOOP: Kind.MISSING,
+    errno.EACCES: Kind.PERMISSION,
+    errno.EPERM: Kind.PERMISSION,
+    errno.ENXIO: Kind.NOT_A_FILE,  # a socket, or a device without a driver
+    errno.ENODEV: Kind.NOT_A_FILE,
+    errno.ENOMEM: Kind.MEMORY,
 }
 _ADVICE = {
-    "missing": "is not there (any more); look for it or leave it out with --exclude",
-    "permission": "must not be read; change its permissions or leave it out with --exclude",
-    "not-a-file": "is not a regular file; leave it out with --exclude",
-    "changed": "kept changing while it was read; run again when it is complete",
-    "memory": "does not fit into memory; leave it out with --exclude",
-    "io": "cannot be read ({reason}); check the disk or network, then run again",
+    Kind.MISSING: "is not there (any more); look for it or leave it out with --exclude",
+    Kind.PERMISSION: "must not be read; change its permissions or leave it out with --exclude",
+    Kind.NOT_A_FILE: "is not a regular file; leave it out with --exclude",
+    Kind.CHANGED: "kept changing while it was read; run again when it is complete",
+    Kind.MEMORY: "does not fit into memory; leave it out with --exclude",
+    Kind.IO: "cannot be read ({reason}); check the disk or network, then run again",
 }
 
 
@@ -78,10 +79,22 @@ def read_source(path: Path, pause: Callable[[float], None] = time.sleep) -> Sour
         raise _explain(path, error) from error
 
 
+def trusted_time(mtime_ns: int, now_ns: int) -> int:
+    """A photo's time of change, or 0 when it is so young that a later change may bear the same.
+
+    File systems count time in steps of up to 2 s (FAT).
+
+    Args:
+        mtime_ns: The photo's time of change.
+        now_ns: When reading it began.
+    """
+    return mtime_ns if now_ns - mtime_ns > _TIME_STEP_NS else 0
+
+
 def _read_unchanged(path: Path) -> Source:
     source = _read_once(path) or _read_once(path)
     if source is None:
-        raise _failure(path, "changed")
+        raise _failure(path, Kind.CHANGED)
     return source
 
 
@@ -95,7 +108,7 @@ def _read_once(path: Path) -> Source | None:
         data = FileIO(descriptor, closefd=False).readall()
         after = os.fstat(descriptor)
     except MemoryError as error:
-        raise _failure(path, "memory") from error
+        raise _failure(path, Kind.MEMORY) from error
     finally:
         os.close(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -107,17 +120,19 @@ def _read_once(path: Path) -> Source | None:
 
 def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _failure(path, "not-a-file")
+        raise _failure(path, Kind.NOT_A_FILE)
     if status.st_size > _MAX_BYTES:
         raise ImageError(
-            "too-large",
+            Kind.TOO_LARGE,
             f"{path}: {status.st_size} bytes, the limit is {_MAX_BYTES}; is it a picture?",
         )
 
 
 def _explain(path: Path, error: OSError) -> ImageError:
-    return _failure(path, _KINDS.get(error.errno or 0, "io"), os.strerror(error.errno or errno.EIO))
+    return _failure(
+        path, _KINDS.get(error.errno or 0, Kind.IO), os.strerror(error.errno or errno.EIO)
+    )
 
 
-def _failure(path: Path, kind: str, reason: str = "") -> ImageError:
+def _failure(path: Path, kind: Kind, reason: str = "") -> ImageError:
     return ImageError(kind, f"{path}: {_ADVICE[kind].format(reason=reason)}")

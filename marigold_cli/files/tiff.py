@@ -8,7 +8,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.orientation import ORIENTATION_TAG
 from marigold_cli.files.raster import (
     DecodePolicy,
     Pixels,
@@ -19,12 +20,13 @@ from marigold_cli.files.raster import (
     over_white_premultiplied,
 )
 
-_ORIENTATION, _PROFILE = 274, 34675
+_PROFILE = 34675  # tag
 _MIN_IS_WHITE, _PALETTE, _YCBCR = 0, 3, 6
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # channels by photometric interpretation
 _JPEG = (6, 7)  # compressions; decoding them turns YCbCr into RGB
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # kinds of extra sample that are alpha
 _MAX_SAMPLES = 16  # more channels than this is no photograph
+_PIXEL_BYTES = 8  # of an unpacked photo: RGBA of 16 bits
 
 
 def read_tiff(data: bytes, policy: DecodePolicy) -> Raster:
@@ -52,7 +54,7 @@ def _first_page(file: tifffile.TiffFile) -> tifffile.TiffPage:
     try:
         return file.pages[0]
     except IndexError as error:  # it may stand at the end of the file
-        raise ImageError("truncated", "its directory is missing; copy it again") from error
+        raise ImageError(Kind.TRUNCATED, "its directory is missing; copy it again") from error
 
 
 def _admit(page: tifffile.TiffPage, policy: DecodePolicy) -> None:
@@ -64,19 +66,24 @@ def _admit(page: tifffile.TiffPage, policy: DecodePolicy) -> None:
         colours = 0
     if not colours <= page.samplesperpixel <= _MAX_SAMPLES or not colours:
         raise ImageError(
-            "format", f"TIFF of a rare kind ({page.photometric!r}); convert it to RGB first"
+            Kind.FORMAT, f"TIFF of a rare kind ({page.photometric!r}); convert it to RGB first"
         )
     if page.imagedepth != 1 or page.dtype is None or page.dtype.kind not in "buf":
         raise ImageError(
-            "format", f"TIFF of {page.dtype} values; convert it to unsigned integers or floats"
+            Kind.FORMAT, f"TIFF of {page.dtype} values; convert it to unsigned integers or floats"
         )
+    size = page.imagelength * page.imagewidth * page.samplesperpixel * page.dtype.itemsize
+    if size > _PIXEL_BYTES * policy.max_pixels:
+        raise ImageError(Kind.TOO_LARGE, f"unpacks to {size / 1e9:.1f} GB; raise --max-pixels")
 
 
 def _check_complete(page: tifffile.TiffPage, length: int) -> None:
     """Find a cut file before tifffile fills what is missing with zeros."""
+    if not all(page.dataoffsets) or not all(page.databytecounts):
+        raise ImageError(Kind.TRUNCATED, "has parts without data; copy it again")
     ends = (at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=True))
     if (end := max(ends, default=0)) > length:
-        raise ImageError("truncated", f"has {length} of at least {end} bytes; copy it again")
+        raise ImageError(Kind.TRUNCATED, f"has {length} of at least {end} bytes; copy it again")
 
 
 def _colours(page: tifffile.TiffPage, samples: NDArray[np.generic]) -> Pixels:
@@ -124,14 +131,14 @@ def _check_range(values: NDArray[np.float32]) -> Pixels:
     """Cut floats to [0, 1]; refuse those that were plainly never meant to lie there."""
     if np.count_nonzero(values > 1) * 2 > values.size:
         raise ImageError(
-            "format",
+            Kind.FORMAT,
             f"float values reach {np.nanmax(values):.4g}, most are above 1; scale them to 0..1",
         )
     return from_unit(values, values.dtype)
 
 
 def _orientation(page: tifffile.TiffPage) -> int:
-    value = page.tags.valueof(_ORIENTATION, 1)
+    value = page.tags.valueof(ORIENTATION_TAG, 1)
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

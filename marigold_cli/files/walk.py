@@ -12,10 +12,11 @@ from typing import NamedTuple
 from marigold_cli.errors import NoInputError
 from marigold_cli.files.decode import SUFFIXES
 
-_OURS = ".marigold"
+_OURS = ".marigold"  # the folder of a run, in its output folder
+_BINDING = "marigold.json"  # the file of a run, likewise
 _WILDCARDS = frozenset("*?[")
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
@@ -96,6 +97,9 @@ class Walk:
             if self._is_output(line[-1]):
                 continue
             entries = _visible(folder.path, must_be_readable=folder is start)
+            if folder is not start and any(entry.name == _BINDING for entry in entries):
+                _logger.info("%s: left out, it holds results of an earlier run", folder.path)
+                continue
             yield folder, entries
             for entry in entries if recurse else ():
                 if self._is_entered(entry):
@@ -164,7 +168,7 @@ def _visible(
         reason = os.strerror(error.errno or 0)
         if must_be_readable:
             raise NoInputError(f"{folder}: the folder cannot be read ({reason})") from error
-        logger.warning("%s: left out, the folder cannot be read (%s)", folder, reason)
+        _logger.warning("%s: left out, the folder cannot be read (%s)", folder, reason)
         return []
 
 

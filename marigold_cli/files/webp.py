@@ -9,25 +9,24 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.orientation import exif_orientation
-from marigold_cli.files.raster import DecodePolicy, Raster, over_white
+from marigold_cli.files.raster import DecodePolicy, Raster, without_alpha
 
 
 def read_webp(data: bytes, policy: DecodePolicy) -> Raster:
     """Decode a WebP, lossy or lossless, or the first frame of an animation."""
     (length,) = struct.unpack_from("<I", data, 4)
     if 8 + length > len(data):
-        raise ImageError("truncated", f"has {len(data)} of {8 + length} bytes; copy it again")
+        raise ImageError(Kind.TRUNCATED, f"has {len(data)} of {8 + length} bytes; copy it again")
     chunks = dict(_chunks(data))
     height, width = _size(chunks)
     policy.admit(height, width)
     samples: NDArray[np.uint8] = imagecodecs.webp_decode(data)  # [H, W, 3 or 4]
     if samples.shape[:2] != (height, width):
         raise ValueError("header and pixels disagree")
-    colours = samples[..., :3]
     return Raster(
-        pixels=over_white(colours, samples[..., 3]) if samples.shape[2] == 4 else colours,
+        pixels=without_alpha(samples),
         size=(height, width),
         orientation=exif_orientation(chunks.get(b"EXIF", b"")),
         profile=chunks.get(b"ICCP", b""),

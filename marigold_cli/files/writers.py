@@ -16,13 +16,12 @@ import tifffile
 
 from marigold_cli.depth import DepthKind, DepthMap, Floats, normalise
 from marigold_cli.files.colormap import palette
-from marigold_cli.files.names import DEPTH_SUFFIXES, UNCERTAINTY_SUFFIXES, output_names
+from marigold_cli.files.names import UNCERTAINTY_SUFFIXES, Output, Quantity
+from marigold_cli.files.orientation import ORIENTATION_TAG
 from marigold_cli.files.png import encode_grey16, encode_palette
 from marigold_cli.files.raster import from_unit
 
-__all__ = ["UNCERTAINTY_WRITERS", "WRITERS", "Tags", "Writer", "output_names"]
-
-_ORIENTATION_TAG, _SHORT = 274, 3
+_SHORT = 3  # a type of TIFF tags
 
 
 @dataclass(frozen=True)
@@ -39,25 +38,18 @@ class Tags:
     settings: str = "{}"
     orientation: int = 1
     colormap: str = "spectral"
-    quantity: str = "depth"
+    quantity: Quantity = "depth"
 
 
 class Writer(Protocol):
     """Puts one depth map into one file."""
 
-    @property
-    def suffix(self) -> str:
-        """What follows a photo's stem in the file's name."""
-
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory."""
 
 
-@dataclass(frozen=True)
 class NpyWriter:
     """float32 [H, W] in NumPy's own format; NaN where nothing is known. It has no room for tags."""
-
-    suffix: str
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory."""
@@ -66,16 +58,13 @@ class NpyWriter:
         return file.getvalue()
 
 
-@dataclass(frozen=True)
 class TiffWriter:
     """float32 TIFF, deflate with the predictor for floats; NaN where nothing is known."""
-
-    suffix: str
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory; its ImageDescription is that of `describe`."""
         file = BytesIO()
-        turn = (_ORIENTATION_TAG, _SHORT, 1, tags.orientation, True)
+        turn = (ORIENTATION_TAG, _SHORT, 1, tags.orientation, True)
         tifffile.imwrite(
             file,
             _floats(depth),
@@ -91,14 +80,11 @@ class TiffWriter:
         return file.getvalue()
 
 
-@dataclass(frozen=True)
 class ExrWriter:
     """OpenEXR with one float32 channel Z; NaN where nothing is known.
 
     Not compressed: the lossless methods take half a second per 12 megapixels to save 4 to 15 %.
     """
-
-    suffix: str
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory; its attribute "marigold" is that of `describe`."""
@@ -112,11 +98,8 @@ class ExrWriter:
         return file.getvalue()
 
 
-@dataclass(frozen=True)
 class PngWriter:
     """16-bit grey PNG: affine values times 65535, metric ones in millimetres; 0 where unknown."""
-
-    suffix: str
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory; its text chunk is that of `describe`."""
@@ -128,15 +111,12 @@ class PngWriter:
         return encode_grey16(pixels, describe(depth, tags, scale), tags.orientation)
 
 
-@dataclass(frozen=True)
 class ColorWriter:
     """Palette PNG for the eye: the first colour is near, unless the map was inverted.
 
     Metric depth runs from the nearest to the farthest point of the photo. Where nothing is known
     the picture is transparent.
     """
-
-    suffix: str
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory; its text chunk is that of `describe`."""
@@ -152,7 +132,6 @@ class ColorWriter:
 class UncertaintyWriter:
     """The ensemble's spread in the format of another writer."""
 
-    suffix: str
     writer: Writer
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
@@ -168,15 +147,21 @@ class UncertaintyWriter:
 
 
 WRITERS: dict[str, Writer] = {
-    "npy": NpyWriter(DEPTH_SUFFIXES["npy"]),
-    "tiff": TiffWriter(DEPTH_SUFFIXES["tiff"]),
-    "png": PngWriter(DEPTH_SUFFIXES["png"]),
-    "color": ColorWriter(DEPTH_SUFFIXES["color"]),
-    "exr": ExrWriter(DEPTH_SUFFIXES["exr"]),
+    "npy": NpyWriter(),
+    "tiff": TiffWriter(),
+    "png": PngWriter(),
+    "color": ColorWriter(),
+    "exr": ExrWriter(),
 }
 UNCERTAINTY_WRITERS: dict[str, Writer] = {
-    key: UncertaintyWriter(suffix, WRITERS[key]) for key, suffix in UNCERTAINTY_SUFFIXES.items()
+    key: UncertaintyWriter(WRITERS[key]) for key in UNCERTAINTY_SUFFIXES
 }
+
+
+def choose_writer(output: Output) -> Writer:
+    """The writer of one output."""
+    writers = WRITERS if output.quantity == "depth" else UNCERTAINTY_WRITERS
+    return writers[output.format]
 
 
 def describe(depth: DepthMap, tags: Tags, scale: int = 1) -> str:

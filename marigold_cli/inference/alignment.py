@@ -36,7 +36,7 @@ _REFINEMENTS = 4
 _ENDS_PX = 256  # nearest and farthest pixels among which the median's ends are looked for
 _MIDDLE = 0.2  # share of the middle members in the gauge; more follows noise at single pixels
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -213,5 +213,5 @@ def _finite(moments: Moments) -> NDArray[np.intp]:
     """Indices of the usable members; half precision may overflow in some and not in others."""
     finite = np.isfinite(moments.covariance.diagonal())
     if not finite.all():
-        log.warning("%d of %d members are not finite: left out", (~finite).sum(), len(finite))
+        _logger.warning("%d of %d members are not finite: left out", (~finite).sum(), len(finite))
     return np.flatnonzero(finite)

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from marigold_cli.depth import DepthMap, Floats
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference.ensemble import merge, stretch
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Noise, Recipe
@@ -153,7 +153,7 @@ def _finish(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
         return DepthMap(stretch(members[0])[0] if model.rescale else members[0], model.kind)
     precision = str(model.unet.dtype).removeprefix("torch.")
     advice = "" if precision == "float32" else "; try --dtype float32"
-    raise ImageError("not-finite", f"the network overflows on this image in {precision}{advice}")
+    raise ImageError(Kind.NOT_FINITE, f"the network overflows on this image in {precision}{advice}")
 
 
 def _counter(total: int, on_step: OnStep) -> Callable[[int], None]:

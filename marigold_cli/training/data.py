@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from marigold_cli.scenes.render import render
+from marigold_cli.scenes.render import SKY_DEPTH, render
 from marigold_cli.training.noise import normalise_depth
 
 HELD_OUT = 1_000_000_000  # seeds from here on are never trained on
@@ -53,7 +53,7 @@ def rgb_image(rgb: Tensor) -> Tensor:
 
 def depth_image(depth: Tensor) -> Tensor:
     """Depth [B, 1, H, W] in metres as the VAE sees it: [B, 3, H, W] in [-1, 1]."""
-    return normalise_depth(depth.float()).expand(-1, 3, -1, -1)
+    return normalise_depth(depth.float(), SKY_DEPTH).expand(-1, 3, -1, -1)
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,15 @@ def velocity(clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
     return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * clean
 
 
-def normalise_depth(depth: Tensor) -> Tensor:
-    """Depth [B, 1, H, W] to [-1, 1] between its 2nd and 98th percentile, per picture."""
-    flat = depth.float().flatten(1)
-    low, high = torch.quantile(flat, torch.tensor([0.02, 0.98]), dim=1).unbind()
+def normalise_depth(depth: Tensor, sky: float) -> Tensor:
+    """Depth [B, 1, H, W] to [-1, 1] between the 2nd and 98th percentile of what is not sky.
+
+    Args:
+        depth: z-depth [m].
+        sky: From here on a pixel is sky: not counted, and put at the far end.
+    """
+    known = depth.float().flatten(1)
+    known = known.masked_fill(known >= sky, torch.nan)
+    low, high = torch.nanquantile(known, torch.tensor([0.02, 0.98]), dim=1).nan_to_num().unbind()
     low, high = low.view(-1, 1, 1, 1), high.view(-1, 1, 1, 1)
     return ((depth - low) / (high - low).clamp_min(1e-5) * 2 - 1).clamp(-1, 1)

@@ -15,11 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
+from marigold_cli.batch.options import OutputOptions, Policy, RunOptions
 from marigold_cli.batch.plan import Plan, make_plan
 from marigold_cli.batch.progress import Event
-from marigold_cli.batch.runner import Summary, run_batch
-from marigold_cli.batch.settings import Settings, settle
+from marigold_cli.batch.runner import run_batch
+from marigold_cli.batch.settings import Settings, make_settings
+from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.files.decode import Photo
@@ -48,7 +49,9 @@ class Luminance:
     batch_size: int = 2
     long_edge: int | None = None
     steps: int = 2
-    description: tuple[str, str, str] = ("luminance", "cpu", "float32")
+    name: str = "luminance"
+    device: str = "cpu"
+    dtype: str = "float32"
     reason: str = "there is no other"
     calls: list[list[str]] = field(default_factory=list)  # digests
     before: Callable[[Sequence[Photo]], None] = lambda photos: None
@@ -143,7 +146,7 @@ class Studio:
     def settings(self) -> Settings:
         recipe = CARD.decide(PredictOptions(ensemble=self.ensemble))
         output = replace(self.output, formats=self.formats)
-        return settle(CARD, recipe, ModelOptions(), output)
+        return make_settings(CARD, recipe, output, "auto", None)
 
     def plan(self, policy: Policy | None = None) -> Plan:
         return make_plan(self.refs(), self.settings(), self.out, policy or Policy(fsync=False))

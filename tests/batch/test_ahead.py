@@ -81,8 +81,8 @@ def test_a_full_queue_makes_the_caller_wait_and_settling_waits_for_all():
         is_waiting = late.is_alive() and not written
         gate.set()
         late.join()
-        writers.settle()
-        settled = sorted(written)
+        writers.drain()
+        drained = sorted(written)
 
     assert is_waiting
-    assert settled == [0, 1, 2, 3]
+    assert drained == [0, 1, 2, 3]

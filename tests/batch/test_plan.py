@@ -8,6 +8,7 @@ import pytest
 from marigold_cli.batch.options import Policy
 from marigold_cli.batch.plan import make_plan
 from marigold_cli.errors import ForeignFileError, RefusedError, SettingsMismatchError
+from marigold_cli.files.names import Output
 
 LAZY = Policy(fsync=False)
 OVERWRITE = replace(LAZY, overwrite=True)
@@ -32,7 +33,10 @@ def test_a_plan_writes_nothing(studio):
     plan = studio.plan()
 
     assert reasons(plan) == {"a.png": "new"}
-    assert plan.jobs[0].outputs == (("color", "a_color.png"), ("npy", "a_depth.npy"))
+    assert plan.jobs[0].outputs == (
+        Output("color", "depth", "a_color.png"),
+        Output("npy", "depth", "a_depth.npy"),
+    )
     assert not studio.out.exists()
 
 

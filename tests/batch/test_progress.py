@@ -7,7 +7,6 @@ from marigold_cli.batch.progress import (
     JobFailed,
     JobStarted,
     ModelLoaded,
-    NullObserver,
     PlanMade,
     StatusAsked,
     StepDone,
@@ -84,7 +83,3 @@ def test_the_rate_follows_the_recent_past(plan):
     tally = told((plan, 0), (LOADED, 0), *events)
 
     assert tally.rate == pytest.approx(1.0)
-
-
-def test_the_null_observer_looks_away():
-    assert NullObserver().observe(StatusAsked()) is None

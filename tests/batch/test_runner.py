@@ -26,6 +26,8 @@ from marigold_cli.batch.records import Done, Record
 from marigold_cli.errors import (
     DeviceError,
     ExitCode,
+    ImageError,
+    Kind,
     MarigoldError,
     ModelError,
     OutputInUseError,
@@ -34,10 +36,6 @@ from marigold_cli.errors import (
 from marigold_cli.files.decode import Photo
 
 LAZY = Policy(fsync=False)
-
-
-class OutOfMemoryError(RuntimeError):
-    """Named like torch's."""
 
 
 def fails_on(digest: str, error: BaseException):
@@ -186,7 +184,7 @@ def test_one_bad_photo_is_a_named_failure_and_the_others_go_on(studio):
     [
         (ValueError("odd"), "error"),
         (MemoryError("too much"), "memory"),
-        (OutOfMemoryError("too much"), "memory"),
+        (ImageError(Kind.MEMORY, "too much"), "memory"),
     ],
 )
 def test_only_the_guilty_photo_of_a_group_fails(studio, luminance, error, kind):
@@ -215,7 +213,7 @@ def test_values_that_are_no_numbers_are_never_done(studio, luminance, value):
 
     summary = studio.run(predictor=Broken())
 
-    assert [one.kind for one in summary.failed] == ["nonfinite"]
+    assert [one.kind for one in summary.failed] == ["not-finite"]
     assert (studio.records("done"), studio.results()) == ([], {})
 
 
@@ -288,7 +286,11 @@ def test_a_run_stops_after_as_many_failures_as_allowed(studio, luminance):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ValueError("odd"), ExitCode.BUG), (MemoryError(), ExitCode.DEVICE)],
+    [
+        (ValueError("odd"), ExitCode.BUG),
+        (MemoryError(), ExitCode.DEVICE),
+        (ImageError(Kind.NOT_FINITE, "overflow"), ExitCode.MODEL),
+    ],
 )
 def test_a_run_whose_first_twenty_photos_all_fail_alike_stops_with_their_cause(
     studio, luminance, error, code

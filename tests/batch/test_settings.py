@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy
-from marigold_cli.batch.settings import differences, fingerprint, settle
+from marigold_cli.batch.options import OutputOptions, Policy
+from marigold_cli.batch.settings import differences, fingerprint, make_settings
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.options import Noise, Reduction, Resample, Spacing
@@ -61,8 +61,13 @@ def test_folders_of_earlier_versions_are_not_refused(studio):
 
 
 def test_the_order_of_formats_and_an_unused_colormap_mean_nothing(card, recipe):
-    one = settle(card, recipe, ModelOptions(), OutputOptions(("npy", "tiff", "npy"), "turbo"))
-    other = settle(card, recipe, ModelOptions(), OutputOptions(("tiff", "npy"), "gray"))
+    some, same = (
+        OutputOptions(("npy", "tiff", "npy"), "turbo"),
+        OutputOptions(("tiff", "npy"), "gray"),
+    )
+
+    one = make_settings(card, recipe, some, "auto", None)
+    other = make_settings(card, recipe, same, "auto", None)
 
     assert one == other
 
@@ -76,7 +81,7 @@ def test_the_order_of_formats_and_an_unused_colormap_mean_nothing(card, recipe):
 )
 def test_outputs_that_a_recipe_cannot_give_are_refused(card, recipe, output, kind):
     with pytest.raises(UsageError):
-        settle(replace(card, kind=kind), recipe, ModelOptions(), output)
+        make_settings(replace(card, kind=kind), recipe, output, "auto", None)
 
 
 def test_a_label_tells_the_fingerprint_the_model_and_the_recipe(studio):
@@ -101,3 +106,16 @@ def test_differences_are_told_in_words(studio):
 def test_a_share_that_makes_no_sense_is_refused(text):
     with pytest.raises(UsageError, match="fail-on"):
         Policy(fail_on=text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [
+        ({"formats": ("npy", "gif")}, "no --format 'gif'; there is: npy, tiff, png, color, exr"),
+        ({"formats": ()}, "--format names nothing"),
+        ({"colormap": "jet"}, "no --colormap 'jet'; there is: spectral"),
+    ],
+)
+def test_an_output_that_does_not_exist_is_refused(wrong, advice):
+    with pytest.raises(UsageError, match=advice):
+        OutputOptions(**wrong)

@@ -45,6 +45,7 @@ def test_fast_is_one_trailing_step_whatever_the_card_says() -> None:
     [
         (CARD, PredictOptions(fast=True, steps=4), "--fast"),
         (CARD, PredictOptions(fast=True, ensemble=2), "--fast"),
+        (CARD, PredictOptions(fast=True, timesteps=Spacing.LEADING), "trailing"),
         (LCM, PredictOptions(timesteps=Spacing.TRAILING), "--timesteps"),
         (LCM, PredictOptions(steps=51), "--steps 50"),
         (CARD, PredictOptions(steps=1000), "--steps 999"),

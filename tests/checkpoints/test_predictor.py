@@ -66,7 +66,7 @@ def ignore(step: int, steps: int) -> None:
 
 def predictor_of(model: DepthModel, whole: Path, units: int) -> LoadedPredictor:
     recipe = resolve(str(whole)).decide(OPTIONS)
-    return LoadedPredictor(model, recipe, units, ("tiny", "cpu", "float32"))
+    return LoadedPredictor(model, recipe, units, "tiny", "cpu", "float32")
 
 
 def test_an_opened_predictor_gives_the_models_depth(whole: Path, photos: Sequence[Photo]) -> None:
@@ -87,7 +87,7 @@ def test_a_predictor_says_what_it_is_and_why(whole: Path) -> None:
 
     predictor = open_predictor(card, card.decide(OPTIONS), "cpu", "bfloat16")
 
-    assert predictor.description == (card.name, "cpu", "bfloat16")
+    assert (predictor.name, predictor.device, predictor.dtype) == (card.name, "cpu", "bfloat16")
     assert "asked for" in predictor.reason
 
 
@@ -122,7 +122,8 @@ def test_so_many_photos_are_asked_for_as_fill_the_network(
 
 
 @pytest.mark.parametrize(
-    ("resolution", "ensemble", "units"), [(192, 10, 10), (192, 3, 3), (192, 1, 1), (768, 10, 1)]
+    ("resolution", "ensemble", "units"),
+    [(192, 10, 10), (192, 3, 3), (192, 1, 1), (768, 10, 1), (4, 10, 10)],
 )
 def test_a_cpu_takes_members_of_one_small_photo_together(
     model: DepthModel, whole: Path, resolution: int, ensemble: int, units: int

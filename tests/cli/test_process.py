@@ -35,12 +35,22 @@ def test_talk_and_data_leave_by_different_doors() -> None:
     assert err.startswith("error: No such option: --fly")
 
 
-def test_a_closed_stdout_is_no_reason_to_fail() -> None:
-    line = ["sh", "-c", 'exec "$0" "$@" >&-', *MARIGOLD, "--version"]
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_reason_to_fail(closed: str) -> None:
+    line = ["sh", "-c", f'exec "$0" "$@" {closed}', *MARIGOLD, "--version"]
 
     answer = subprocess.run(line, capture_output=True, text=True)
 
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_a_list_from_a_closed_stdin_is_refused_in_one_line() -> None:
+    line = ["sh", "-c", 'exec "$0" "$@" <&-', *MARIGOLD, "run", "--files-from", "-"]
+
+    answer = subprocess.run(line, capture_output=True, text=True)
+
+    assert answer.returncode == ExitCode.NO_INPUT
+    assert answer.stderr == "error: the list cannot be read: standard input is closed\n"
 
 
 def test_a_terminal_without_unicode_is_spared(photos: Path, checkpoint: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,23 @@ def test_a_folder_of_photos_becomes_a_folder_of_depth(run: Call, tmp_path: Path)
     summary = json.loads(answer.out)
     assert (summary["done"], summary["skipped"], summary["failed"]) == (2, 0, [])
     assert summary["exit_code"] == 0
+
+
+def test_the_fingerprint_knows_another_vae_by_its_bytes(
+    run: Call, checkpoint: Path, tmp_path: Path
+) -> None:
+    def fingerprint(*more: str | Path) -> str:
+        return str(json.loads(run("--dry-run", "--json", *more).out)["fingerprint"])
+
+    vae = shutil.copytree(checkpoint / "vae", tmp_path / "vae")
+    own, first = fingerprint(), fingerprint("--vae", vae)
+    moved = fingerprint("--vae", vae.rename(tmp_path / "elsewhere"))
+    config = tmp_path / "elsewhere/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"scaling_factor": 0.5}))
+    edited = fingerprint("--vae", tmp_path / "elsewhere")
+
+    assert first == moved
+    assert len({own, first, edited}) == 3
 
 
 def test_the_first_line_says_which_model_is_used(run: Call, checkpoint: Path) -> None:

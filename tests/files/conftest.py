@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marigold_cli.files.decode import DecodePolicy, Photo, Source, decode
+from marigold_cli.files.decode import Photo, decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import Source
 
 
 @pytest.fixture
@@ -55,7 +57,9 @@ def colours() -> NDArray[np.uint8]:
 _MEASURE = """
 import resource, sys
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import DecodePolicy, Source, decode
+from marigold_cli.files.decode import decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import Source
 data = sys.stdin.buffer.read()
 try:
     decode(Source(data, "", len(data), 0), "photo", DecodePolicy())

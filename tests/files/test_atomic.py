@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from marigold_cli.errors import ExitCode, ImageError, OutputError
-from marigold_cli.files.atomic import append_durably, write_durably
+from marigold_cli.files.atomic import write_durably
 
 
 @pytest.fixture
@@ -25,8 +24,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def write(out: Path, files: dict[str, bytes], fsync: bool = True) -> None:
-    temporary = out / ".marigold" / "tmp"
-    write_durably([(out / name, data) for name, data in files.items()], temporary, fsync)
+    write_durably(out, list(files.items()), out / ".marigold" / "tmp", fsync)
 
 
 def tree(folder: Path) -> set[str]:
@@ -181,7 +179,8 @@ out = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     write_durably(
-        [(out / "small.npy", bytes(1000)), (out / "large.npy", bytes(200_000))],
+        out,
+        [("small.npy", bytes(1000)), ("large.npy", bytes(200_000))],
         out / ".marigold" / "tmp",
     )
 except OutputError as error:
@@ -347,34 +346,3 @@ def test_no_descriptor_is_kept(out: Path) -> None:
         write(out, {"a/b/c.npy/d.npy": b"x"})
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-def test_a_line_is_appended_whole_or_reported(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
-        append_durably(descriptor, b"one\n")
-        append_durably(descriptor, b"two\n", fsync=False)
-    finally:
-        os.close(descriptor)
-
-    assert path.read_bytes() == b"one\ntwo\n"
-    with (tmp_path / "journal.jsonl").open("rb") as file, pytest.raises(OutputError):
-        append_durably(file.fileno(), b"three\n")
-
-
-def test_a_line_that_fits_only_in_part_is_reported(tmp_path: Path) -> None:
-    script = (
-        "import os, resource, sys; from marigold_cli.files.atomic import append_durably;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (6, 6));"
-        "d = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT);"
-        "append_durably(d, b'123\\n'); append_durably(d, b'456\\n')"
-    )
-
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "j")], capture_output=True, text=True
-    )
-
-    assert run.returncode != 0
-    assert "OutputError" in run.stderr
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 6

@@ -17,7 +17,9 @@ from PIL import Image, ImageFile
 from skimage import data as pictures
 
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import SUFFIXES, DecodePolicy, Photo, decode, read_source
+from marigold_cli.files.decode import SUFFIXES, Photo, decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import read_source
 
 Open = Callable[..., Photo]
 LOSSLESS = {
@@ -433,7 +435,9 @@ def test_16_bit_jpeg_2000_keeps_its_grey(open_photo: Open) -> None:
 _DECODE_IN_LITTLE_MEMORY = """
 import resource, sys
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import DecodePolicy, Source, decode
+from marigold_cli.files.decode import decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import Source
 data = sys.stdin.buffer.read()
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 try:

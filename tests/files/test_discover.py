@@ -338,8 +338,21 @@ def test_a_path_that_does_not_exist_stops_the_run(fill: Fill, missing: str) -> N
 
     with pytest.raises(NoInputError, match=missing):
         discover(["p", missing], OUT)
-    with pytest.raises(NoInputError, match=missing):
-        discover(["p"], OUT, listed=[missing])
+
+
+def test_a_listed_photo_that_is_gone_is_left_for_the_reader_to_name(fill: Fill) -> None:
+    fill(["p/a.jpg"])
+
+    refs = discover([], OUT, listed=["p/a.jpg", "p/gone.jpg"])
+
+    assert names(refs) == ["p/a.jpg", "p/gone.jpg"]
+
+
+def test_results_of_an_earlier_run_are_no_photos(fill: Fill) -> None:
+    fill(["p/a.jpg", "p/depths/marigold.json", "p/depths/a_color.png", "p/depths/b/c_color.png"])
+
+    assert names(discover(["p"], OUT)) == ["a.jpg"]
+    assert names(discover(["p/**/*.*g"], OUT)) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("place", ["empty", "empty/*.jpg", "none/**/*.jpg"])
@@ -395,6 +408,15 @@ def test_lists_are_read_by_line_or_by_nul(folder: Path) -> None:
 
     assert lines == ["a.jpg", "day 1/b\udcff.jpg"]
     assert nuls == ["a\n.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_an_empty_list_is_not_the_current_folder(fill: Fill, content: bytes) -> None:
+    fill(["a.jpg"])
+    Path("list").write_bytes(content)
+
+    with pytest.raises(NoInputError, match="list: the list names no photo"):
+        read_list("list")
 
 
 def test_a_list_that_cannot_be_read_is_named(folder: Path) -> None:

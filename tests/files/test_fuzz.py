@@ -12,7 +12,9 @@ import tifffile
 from PIL import Image
 
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import DecodePolicy, Source, decode
+from marigold_cli.files.decode import decode
+from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.source import Source
 
 POLICY = DecodePolicy(max_pixels=4_000_000, long_edge=16)
 KINDS = {"empty", "format", "truncated", "too-large", "memory"}

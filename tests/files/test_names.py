@@ -6,28 +6,35 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marigold_cli.files.names import collision_key, natural_key, output_names
-from marigold_cli.files.writers import UNCERTAINTY_WRITERS, WRITERS
+from marigold_cli.files.names import FORMATS, Output, collision_key, natural_key, outputs_of
+from marigold_cli.files.writers import UNCERTAINTY_WRITERS, WRITERS, choose_writer
 
 
 def test_a_photo_has_one_file_per_format() -> None:
-    names = output_names("day1/IMG_1", ("npy", "color"), uncertainty=False)
+    outputs = outputs_of("day1/IMG_1", ("npy", "color"), uncertainty=False)
 
-    assert names == [("npy", "day1/IMG_1_depth.npy"), ("color", "day1/IMG_1_color.png")]
+    assert outputs == (
+        Output("npy", "depth", "day1/IMG_1_depth.npy"),
+        Output("color", "depth", "day1/IMG_1_color.png"),
+    )
 
 
 def test_uncertainty_adds_files_of_the_same_formats_but_no_picture() -> None:
-    names = output_names("a", ("npy", "color", "png"), uncertainty=True)
+    outputs = outputs_of("a", ("npy", "color", "png"), uncertainty=True)
 
-    assert [name for _, name in names[3:]] == ["a_uncertainty.npy", "a_uncertainty.png"]
+    assert outputs[3:] == (
+        Output("npy", "uncertainty", "a_uncertainty.npy"),
+        Output("png", "uncertainty", "a_uncertainty.png"),
+    )
 
 
-def test_names_are_those_of_the_writers_and_all_different() -> None:
-    every = output_names("a", list(WRITERS), uncertainty=True)
+def test_every_writer_has_a_name_and_all_are_different() -> None:
+    every = outputs_of("a", FORMATS, uncertainty=True)
 
-    suffixes = [writer.suffix for writer in (*WRITERS.values(), *UNCERTAINTY_WRITERS.values())]
-    assert [name for _, name in every] == ["a" + suffix for suffix in suffixes]
-    assert len({name for _, name in every}) == len(every) == 9
+    writers = [choose_writer(output) for output in every]
+    assert tuple(WRITERS) == FORMATS
+    assert writers == [*WRITERS.values(), *UNCERTAINTY_WRITERS.values()]
+    assert len({output.path for output in every}) == len(every) == 9
 
 
 @settings(max_examples=40)

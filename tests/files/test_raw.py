@@ -9,7 +9,8 @@ import tifffile
 
 from marigold_cli.errors import ImageError
 from marigold_cli.files import heif, raw
-from marigold_cli.files.decode import DecodePolicy, Photo
+from marigold_cli.files.decode import Photo
+from marigold_cli.files.raster import DecodePolicy
 
 pytest.importorskip("rawpy")
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.errors import ImageError
-from marigold_cli.files.decode import DecodePolicy, Photo
+from marigold_cli.files.decode import Photo
+from marigold_cli.files.raster import DecodePolicy
 
 Open = Callable[..., Photo]
 
@@ -300,3 +301,26 @@ def test_pages_behind_the_first_are_not_looked_at(open_photo: Open) -> None:
     struct.pack_into("<I", data, start + 2 + 12 * count, 0xFFFFFF)  # the next page: nowhere
 
     assert open_photo(bytes(data)).pixels.max() == 9
+
+
+def test_a_page_without_data_is_not_a_photo(open_photo: Open) -> None:
+    data = by_tifffile(np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    with tifffile.TiffFile(BytesIO(data)) as whole:
+        counts = whole.pages[0].tags["StripByteCounts"]
+    value = counts.offset + 8  # a single count stands in the directory's entry itself
+    sparse = data[:value] + bytes(4) + data[value + 4 :]
+
+    with pytest.raises(ImageError, match="without data") as refusal:
+        open_photo(sparse)
+
+    assert refusal.value.kind == "truncated"
+
+
+def test_a_page_that_unpacks_to_far_more_than_its_pixels_is_refused(open_photo: Open) -> None:
+    values = np.zeros((8, 8, 12), np.float64)
+    data = by_tifffile(values, photometric="rgb", planarconfig="contig")
+
+    with pytest.raises(ImageError, match="unpacks to") as refusal:
+        open_photo(data, policy=DecodePolicy(max_pixels=64))
+
+    assert refusal.value.kind == "too-large"

@@ -55,16 +55,22 @@ def test_the_last_timestep_is_pure_noise() -> None:
     assert scheduler.alphas_cumprod[-1] == pytest.approx(0, abs=1e-7)
 
 
-def test_depth_is_spread_between_its_outer_percentiles() -> None:
+def test_depth_is_spread_between_the_outer_percentiles_of_what_is_not_sky() -> None:
     depth = (
         torch.rand(3, 1, 40, 50, generator=random()) ** 3
         * torch.tensor([1.0, 7, 80])[:, None, None, None]
     )
+    depth[1, :, :10] = 80
 
-    spread = normalise_depth(depth)
+    spread = normalise_depth(depth, sky=80)
 
-    for before, after in zip(depth.numpy(), spread.numpy(), strict=True):
-        low, high = np.percentile(before.astype(np.float64), [2, 98])
+    for before, after in zip(depth.double().numpy(), spread.numpy(), strict=True):
+        low, high = np.percentile(before[before < 80], [2, 98])
         np.testing.assert_allclose(
             after, np.clip((before - low) / (high - low) * 2 - 1, -1, 1), atol=1e-5
         )
+    assert (spread[1, :, :10] == 1).all()
+
+
+def test_a_picture_of_nothing_but_sky_is_far() -> None:
+    assert (normalise_depth(torch.full((1, 1, 4, 4), 80.0), sky=80) == 1).all()
