@@ -47,15 +47,20 @@ class DepthMap:
     @property
     def near_is(self) -> float | None:
         """The value of the nearest point, 0 or 1; None for metric depth."""
-        if self.kind is DepthKind.METRIC:
-            return None
-        return float((self.kind is DepthKind.AFFINE_DISPARITY) != self.inverted)
+        return near_value(self.kind, self.inverted)
 
     def invert(self) -> DepthMap:
         """Turn affine values around, 0 <-> 1; its own inverse. Metric depth has no such turn."""
         if self.kind is DepthKind.METRIC:
             raise ValueError("metric depth cannot be inverted in [0, 1]")
         return replace(self, values=1 - self.values, inverted=not self.inverted)
+
+
+def near_value(kind: DepthKind, inverted: bool) -> float | None:
+    """The value of the nearest point, 0 or 1; None for metric depth."""
+    if kind is DepthKind.METRIC:
+        return None
+    return float((kind is DepthKind.AFFINE_DISPARITY) != inverted)
 
 
 def normalise(values: Floats, valid: Mask | None = None) -> Floats:

@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from marigold_cli.batch.settings import Json, Settings, differences, fingerprint
+from marigold_cli.depth import near_value
 from marigold_cli.errors import (
     ForeignFileError,
     OutputInUseError,
@@ -95,9 +96,13 @@ def bind(place: Workplace, settings: Settings, overwrite: bool) -> None:
     Raises:
         SettingsMismatchError: another run bound it to other settings meanwhile.
     """
-    text = json.dumps(
-        {"v": 1, "fp": fingerprint(settings), "settings": settings.to_dict()}, indent=2
-    )
+    facts = {
+        "v": 1,
+        "fp": fingerprint(settings),
+        "near": near_value(settings.kind, settings.invert),  # for people and their scripts
+        "settings": settings.to_dict(),
+    }
+    text = json.dumps(facts, indent=2)
     final, partial = place.root / BINDING, place.temporary / BINDING
     if final.exists() and not overwrite:
         return check_binding(place.root, settings)

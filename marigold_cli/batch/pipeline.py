@@ -37,7 +37,10 @@ _DECODERS = min(4, _CORES)
 _WRITERS = max(2, min(8, _CORES))
 _BUDGET = 1 << 30  # decoded photos that wait for their prediction [bytes]
 _HOPELESS = 20  # if the first so many photos all fail for one reason, the run is broken
-_CAUSES: dict[str, ExitCode] = {
+_CAUSES: dict[str, ExitCode] = {  # what breaks a whole run rather than single photos
+    Kind.MISSING: ExitCode.NO_INPUT,
+    Kind.PERMISSION: ExitCode.NO_INPUT,
+    Kind.IO: ExitCode.NO_INPUT,
     Kind.MEMORY: ExitCode.DEVICE,
     Kind.NOT_FINITE: ExitCode.MODEL,
     Kind.CONSTANT: ExitCode.MODEL,
@@ -214,14 +217,15 @@ class Pipeline:
 
     def _judge(self) -> None:
         """Give up when too much failed, or everything from the beginning and for one reason."""
-        failed, first = self.outcome.failed, self.plan.jobs[:_HOPELESS]
+        failed = self.outcome.failed
+        first = [job for job in self.plan.jobs if job.attempt == 1][:_HOPELESS]
         if self.policy.max_failures is not None:
             if len(failed) >= self.policy.max_failures:
                 self.outcome.given_up = ExitCode.PARTIAL
         elif len(first) == _HOPELESS and all(job.ref.name in failed for job in first):
             kinds = {failed[job.ref.name].kind for job in first}
-            if len(kinds) == 1:
-                self.outcome.given_up = _CAUSES.get(kinds.pop(), ExitCode.NO_INPUT)
+            if len(kinds) == 1 and not self.outcome.done and not self.plan.skipped:
+                self.outcome.given_up = _CAUSES.get(kinds.pop())
         if self.outcome.given_up is not None:
             self.stop.ask(f"{len(failed)} photos failed")
 

@@ -18,6 +18,7 @@ from marigold_cli.batch.options import Policy
 from marigold_cli.batch.records import Done, Failed, Void
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.summary import Failure
+from marigold_cli.batch.verify import compare_hash
 from marigold_cli.errors import (
     ForeignFileError,
     ImageError,
@@ -186,10 +187,14 @@ class _Planner:
         return _Decision(job.ref, record=seen if seen != done else None)
 
     def _are_there(self, job: Job, done: Done) -> bool:
-        """Whether all outputs that these settings ask for are there with their recorded size."""
+        """Whether all outputs that these settings ask for are there, as far as is checked."""
         if {output.path for output in job.outputs} != {file.path for file in done.outputs}:
             return False
-        return all(_stat(self.out / file.path)[0] == file.size for file in done.outputs)
+        if any(_stat(self.out / file.path)[0] != file.size for file in done.outputs):
+            return False
+        return self.policy.check == "stat" or not any(
+            compare_hash(self.out, file) for file in done.outputs
+        )
 
     def _may_retry(self, job: Job, entry: Entry) -> bool:
         failed = entry.failed

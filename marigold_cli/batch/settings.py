@@ -86,6 +86,8 @@ def make_settings(
     """
     if output.uncertainty and recipe.ensemble < 2:
         raise UsageError("--uncertainty is the spread of an ensemble; add --ensemble 10")
+    if output.uncertainty and set(output.formats) == {"color"}:
+        raise UsageError("--uncertainty has no colour picture; add --format npy, tiff, png or exr")
     if output.invert and card.kind is DepthKind.METRIC:
         raise UsageError(f"{card.name}: metric depth cannot be turned around by --invert")
     return Settings(

@@ -83,7 +83,7 @@ def status(out: Path) -> Status:
         fingerprint=binding.fingerprint if binding else None,
         settings=binding.settings if binding else {},
         bad_lines=state.bad_lines,
-        exit_code=_exit_code(state, is_whole=not damaged and not failed),
+        exit_code=_exit_code(state, bool(damaged), bool(failed)),
     )
 
 
@@ -101,7 +101,9 @@ def verify(out: Path) -> list[Damage]:
         for file in entry.done.outputs
     ]
     with ThreadPoolExecutor(_THREADS) as pool:
-        kinds = pool.map(lambda output: _look(out, output[1]) or _hash(out, output[1]), outputs)
+        kinds = pool.map(
+            lambda output: _look(out, output[1]) or compare_hash(out, output[1]), outputs
+        )
         damaged = [
             Damage(name, file.path, kind)
             for (name, file), kind in zip(outputs, kinds, strict=True)
@@ -129,7 +131,8 @@ def _look(out: Path, file: OutputFile) -> str | None:
     return None if size == file.size else "size"
 
 
-def _hash(out: Path, file: OutputFile) -> str | None:
+def compare_hash(out: Path, file: OutputFile) -> str | None:
+    """Read one output again: None when it is what was written, else "missing" or "hash"."""
     try:
         with (out / file.path).open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -151,13 +154,15 @@ def _stale(state: State, out: Path) -> Iterator[Damage]:
             yield Damage(name, path, "stale")
 
 
-def _exit_code(state: State, is_whole: bool) -> ExitCode:
+def _exit_code(state: State, is_damaged: bool, has_failures: bool) -> ExitCode:
     if state.end is None:
         return ExitCode.STOPPED
     try:
         code = ExitCode(state.end.code)
     except ValueError:  # of a later version
         code = ExitCode.STOPPED
-    if code in (ExitCode.OK, ExitCode.PARTIAL):
-        return ExitCode.OK if is_whole else ExitCode.PARTIAL
+    if code is ExitCode.OK:  # also with failures, where --fail-on tolerated them
+        return ExitCode.PARTIAL if is_damaged else ExitCode.OK
+    if code is ExitCode.PARTIAL and not is_damaged and not has_failures:
+        return ExitCode.OK
     return code

@@ -101,7 +101,7 @@ class TalkingDisplay(QuietDisplay):
                 batch = done - before.step if done > before.step else done
                 self.course = replace(self.course, batch=batch)
             case progress.ModelLoaded():
-                self.note(_loaded(event))
+                self.note(_loaded(event, with_reason=bool(self._verbosity)))
             case progress.JobDone() if self._verbosity:
                 outputs = ", ".join(event.outputs)
                 self.note(f"done: {event.name} in {event.seconds:.1f} s: {outputs}")
@@ -188,8 +188,8 @@ class Heartbeat(TalkingDisplay):
             self.note(self.line() if self.tally.total else self._stage)
 
 
-def _loaded(event: progress.ModelLoaded) -> str:
-    """Return how the model runs, and why so."""
-    why = f" ({event.reason})" if event.reason else ""
+def _loaded(event: progress.ModelLoaded, with_reason: bool) -> str:
+    """Return how the model runs, and on request why so."""
+    why = f" ({event.reason})" if event.reason and with_reason else ""
     took = f", loaded in {clock(event.seconds)}" if event.seconds >= 1 else ""
     return f"{event.name} on {event.device} in {event.dtype}{why}{took}"

@@ -175,7 +175,10 @@ Resume = Annotated[
 SkipFailed = Annotated[bool, _control("--skip-failed", help="Do not try earlier failures again.")]
 CheckOption = Annotated[
     Literal["stat", "hash"],
-    _control("--check", help="Notice changed photos by size and time, or by reading every byte."),
+    _control(
+        "--check",
+        help="Notice changed photos and damaged results by size and time, or by every byte.",
+    ),
 ]
 Fsync = Annotated[
     bool,
@@ -206,7 +209,7 @@ Grace = Annotated[
     _control(
         metavar="TIME",
         parser=duration,
-        help="Time that photos in hand get to finish after Ctrl-C or SIGTERM.",
+        help="Time that photos in hand get to finish when a run is to stop early.",
     ),
 ]
 BatchSize = Annotated[

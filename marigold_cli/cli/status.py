@@ -56,7 +56,7 @@ def verify(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
 def _verdict(found: Status, damaged: int) -> str:
     """Return the last line of verify."""
     if damaged:
-        advice = "run the same line again to compute them anew"
+        advice = "run the same line again with --check hash to compute them anew"
         return f"{count(damaged, 'damaged result')}; {advice}"
     if found.exit_code is not ExitCode.OK:
         return (

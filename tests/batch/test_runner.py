@@ -306,6 +306,19 @@ def test_a_run_whose_first_twenty_photos_all_fail_alike_stops_with_their_cause(
     assert (len(summary.failed), summary.exit_code, summary.stopped) == (20, code, True)
 
 
+def test_broken_photos_at_the_beginning_do_not_keep_the_others_from_being_done(studio):
+    for seed in range(22):
+        (studio.photos / f"{seed:02}.png").write_bytes(b"no picture")
+    studio.shoot("good.png", 1)
+
+    first = studio.run()
+    studio.shoot("later.png", 2)
+    second = studio.run()
+
+    assert (first.done, len(first.failed), first.exit_code) == (1, 22, ExitCode.PARTIAL)
+    assert (second.done, second.skipped, len(second.failed)) == (1, 1, 22)
+
+
 def test_twenty_failures_after_a_success_do_not_stop_a_run(studio, luminance):
     studio.shoot("00.png", 0)
     for seed in range(1, 30):

@@ -84,6 +84,13 @@ def test_outputs_that_a_recipe_cannot_give_are_refused(card, recipe, output, kin
         make_settings(replace(card, kind=kind), recipe, output, "auto", None)
 
 
+def test_a_spread_needs_a_format_that_holds_it(card, recipe):
+    output = OutputOptions(formats=("color",), uncertainty=True)
+
+    with pytest.raises(UsageError, match="no colour picture"):
+        make_settings(card, replace(recipe, ensemble=3), output, "auto", None)
+
+
 def test_a_label_tells_the_fingerprint_the_model_and_the_recipe(studio):
     label = studio.settings().label()
 

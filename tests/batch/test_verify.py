@@ -69,6 +69,28 @@ def test_failures_are_named(done):
     assert found.exit_code == ExitCode.PARTIAL
 
 
+def test_failures_that_were_tolerated_are_no_reason_to_worry(done):
+    (done.photos / "x.png").write_bytes(b"no picture")
+    done.run(Policy(fsync=False, fail_on="none"))
+
+    assert status(done.out).exit_code == ExitCode.OK
+
+
+def test_a_result_that_rotted_is_found_and_mended_by_hashing(done):
+    rotten = done.out / "2_depth.npy"
+    data = bytearray(rotten.read_bytes())
+    data[-1] ^= 1
+    rotten.write_bytes(data)
+
+    by_stat = done.run(Policy(fsync=False))
+    found = verify(done.out)
+    by_hash = done.run(Policy(fsync=False, check="hash"))
+
+    assert (by_stat.done, by_hash.done) == (0, 1)
+    assert [(one.path, one.kind) for one in found] == [("2_depth.npy", "hash")]
+    assert verify(done.out) == []
+
+
 def test_a_run_that_died_is_told(done, luminance, child):
     done.shoot("5.png", 5)
     child(lambda: done.run(predictor=luminance(before=lambda photos: os._exit(99))))
