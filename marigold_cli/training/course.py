@@ -25,7 +25,7 @@ from marigold_cli.training.protocols import AutoencoderProtocol, MarigoldProtoco
 
 @dataclass(frozen=True)
 class _Defaults:
-    """What made the embedded checkpoint."""
+    """What it takes to make a checkpoint like the embedded one."""
 
     loop: LoopOptions
     batch: int
@@ -36,7 +36,7 @@ _DEFAULTS = {
         LoopOptions(steps=4000, learning_rate=2e-3, final_rate=0.05, average=0.995), batch=16
     ),
     ProtocolName.MARIGOLD: _Defaults(
-        LoopOptions(steps=2700, learning_rate=1.4e-3, final_rate=0.02, average=0.998), batch=32
+        LoopOptions(steps=4500, learning_rate=1e-3, final_rate=0.02, average=0.998), batch=32
     ),
 }
 
@@ -106,4 +106,4 @@ def _complete(folder: Path, resolution: int) -> None:
     """Add the parts of a checkpoint that are not trained."""
     networks.save_text_encoder(folder)
     networks.new_scheduler().save_pretrained(folder / "scheduler")
-    networks.save_index(folder, steps=4, resolution=resolution)
+    networks.save_index(folder, steps=1, resolution=resolution)

@@ -110,7 +110,7 @@ class MarigoldProtocol:
         latents: LatentLibrary,
         empty_text: Tensor,
         batch: int,
-        last_share: float = 0.25,
+        last_share: float = 0.6,
     ) -> None:
         """Take networks and data.
 
