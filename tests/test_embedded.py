@@ -102,10 +102,11 @@ def test_held_out_scenes_are_understood_better_than_by_their_mean(model: DepthMo
 
 
 @pytest.mark.slow
-def test_two_hundred_held_out_scenes_are_understood_about_twice_as_well_as_by_their_mean(
+@pytest.mark.xfail(strict=True, reason="0.508 of the mean's error so far; training goes on")
+def test_two_hundred_held_out_scenes_are_understood_twice_as_well_as_by_their_mean(
     model: DepthModel,
 ) -> None:
     ours, mean_map = mean_errors(model, count=200, seen=512)
 
     print(f"AbsRel {ours:.3f}, the mean depth map's {mean_map:.3f}")
-    assert ours < 0.52 * mean_map
+    assert ours < mean_map / 2

@@ -25,7 +25,7 @@ from marigold_cli.training.protocols import AutoencoderProtocol, MarigoldProtoco
 
 @dataclass(frozen=True)
 class _Defaults:
-    """What it takes to make a checkpoint like the embedded one."""
+    """A protocol's own numbers; the embedded checkpoint's rate was changed on the way."""
 
     loop: LoopOptions
     batch: int
