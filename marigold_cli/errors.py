@@ -8,6 +8,7 @@ MarigoldError
 │   ├── ForeignFileError       a file that is not ours stands at an output's name
 │   └── OutputInUseError       another run is writing to this folder
 ├── NoInputError            4  nothing to work on
+│   └── DataSetError           pictures to train on or to measure by are missing or broken
 ├── ModelError              5  checkpoint not found, incomplete, or refused as unsafe
 ├── DeviceError             6  the device asked for cannot be used
 ├── OutputError             7  the output folder cannot be written any more
@@ -93,6 +94,10 @@ class NoInputError(MarigoldError):
     """Input that is missing or holds no image."""
 
     exit_code = ExitCode.NO_INPUT
+
+
+class DataSetError(NoInputError):
+    """Pictures with truth that are missing or broken."""
 
 
 class ModelError(MarigoldError):

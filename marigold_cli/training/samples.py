@@ -1,0 +1,54 @@
+"""What training learns from: pictures with their truth, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures of one size with their truth.
+
+    Attributes:
+        rgb: uint8 [B, 3, H, W], sRGB.
+        depth: float32 [B, 1, H, W], z-depth, far where not known [m, or any linear unit].
+        valid: bool [B, 1, H, W], where the depth is known.
+        normals: float32 [B, 3, H, W], unit length; x right, y up, z towards the viewer. None
+            where the source has none.
+    """
+
+    rgb: Tensor
+    depth: Tensor
+    valid: Tensor
+    normals: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.rgb)
+
+
+class Source(Protocol):
+    """A set of pictures that can be read in any order.
+
+    Attributes:
+        name: As in the specification, for messages.
+    """
+
+    name: str
+
+    def __len__(self) -> int:
+        """Number of pictures; an endless source counts its seeds."""
+
+    def check(self) -> None:
+        """Look at every file, as far as that costs little, before the first step.
+
+        Raises:
+            DataSetError: Naming the first bad or missing file and what to do.
+        """
+
+    def read(self, indices: Sequence[int]) -> Samples:
+        """These pictures, in this order."""
