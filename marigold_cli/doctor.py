@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -29,7 +28,6 @@ _PACKAGES = (
     "typer",
     "rich",
 )
-_EXTRAS = {"heic": ("pillow_heif", "HEIC photos"), "raw": ("rawpy", "camera RAW photos")}
 # [bytes] A full model takes 5 GB in float32 (`published.FULL_SIZE`); the rest is for results,
 # 50 MB for a 12-megapixel photo.
 _LOW_DISK = 6e9
@@ -115,7 +113,7 @@ def _devices() -> Iterator[Check]:
     for name in device.available_devices():
         yield Check("device", True, device.describe_device(name))
     place = device.choose_device()
-    yield Check("default device", True, f"{place.device}: {place.reason}")
+    yield Check("default device", True, place.reason)
     for wish in ("auto", *device.DTYPES):
         choice = device.choose_dtype(wish, place.device)
         reason = choice.reason.removeprefix("asked for").removeprefix("; ")
@@ -166,9 +164,11 @@ def _room(name: str, folder: Path, advice: str) -> Check:
 
 def _extras() -> Iterator[Check]:
     """Formats that need an optional package."""
-    for extra, (module, what) in _EXTRAS.items():
-        if importlib.util.find_spec(module):
-            yield Check(f"extra {extra}", True, f"{what} can be read")
+    from marigold_cli.files.extras import EXTRAS
+
+    for extra in EXTRAS:
+        if extra.is_installed:
+            yield Check(f"extra {extra.name}", True, f"{extra.photos} can be read")
         else:
-            advice = f"pip install 'marigold-cli[{extra}]' to read {what}"
-            yield Check(f"extra {extra}", True, "not installed", advice)
+            advice = f"{extra.command} to read {extra.photos}"
+            yield Check(f"extra {extra.name}", True, "not installed", advice)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from marigold_cli.batch.settings import Json, Settings, differences, fingerprint
+from marigold_cli.batch.settings import Json, Settings, advice, differences, fingerprint
 from marigold_cli.depth import near_value
 from marigold_cli.errors import (
     ForeignFileError,
@@ -56,6 +56,23 @@ class Binding:
     settings: dict[str, Json]
 
 
+def check_place(out: Path) -> None:
+    """Refuse a place where no folder can be made, before any work is done for it.
+
+    Raises:
+        ForeignFileError: a file or a link to nothing stands there, or on the way.
+    """
+    for place in (out, *out.parents):
+        if place.is_dir():
+            return
+        if os.path.lexists(place):
+            what = "a link to nothing" if place.is_symlink() else "a file"
+            raise ForeignFileError(
+                f"{place}: {what} stands where the output folder is needed; "
+                "move it away or choose another --out"
+            )
+
+
 def read_binding(out: Path) -> Binding | None:
     """What a folder is bound to; None: nothing yet.
 
@@ -83,10 +100,10 @@ def check_binding(out: Path, settings: Settings) -> None:
     """
     binding = read_binding(out)
     if binding and binding.fingerprint != fingerprint(settings):
+        here, there = settings.to_dict(), binding.settings
         raise SettingsMismatchError(
-            f"{out}: holds results of other settings "
-            f"({differences(settings.to_dict(), binding.settings)}); "
-            "choose another --out, or --overwrite to compute everything anew"
+            f"{out}: holds results of other settings ({differences(here, there)}); "
+            f"{advice(here, there)}"
         )
 
 
@@ -126,8 +143,9 @@ def occupied(out: Path, fsync: bool) -> Iterator[Workplace]:
 
     Raises:
         OutputInUseError: another run is at work here.
-        ForeignFileError: something that is not ours bears the name of our hidden folder.
+        ForeignFileError: something that is not ours stands where ours should be.
     """
+    check_place(out)
     hidden = out / HIDDEN
     with output_errors(out):
         _make_folders(out, fsync)
@@ -145,6 +163,8 @@ def occupied(out: Path, fsync: bool) -> Iterator[Workplace]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise ForeignFileError(f"{path}: a link or no plain file, so it is no lock; move it away")
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
@@ -165,8 +185,6 @@ def _make_folders(out: Path, fsync: bool) -> None:
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent, fsync)
-    if not out.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(out))
 
 
 def _make_private(hidden: Path) -> None:

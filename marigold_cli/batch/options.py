@@ -59,7 +59,7 @@ class Policy:
         fsync: False trades safety at power loss for speed on a slow network folder.
         max_failures: Stop after so many failed photos; None: go on to the end.
         fail_on: From which share of failed photos the exit code says so: any, none, or "N%".
-        max_time_s: Start no further photo after so long [s].
+        max_time_s: Begin no further photo after so long; those in flight get `grace_s` [s].
         grace_s: How long photos in flight may take after a stop was asked for [s].
         batch_size: Members of photos per pass of the network; None: what the device holds.
         max_pixels: Larger photos are refused by their header [px].

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from marigold_cli.batch.ahead import WriteBehind, map_ahead
+from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.options import Policy
@@ -27,7 +28,6 @@ from marigold_cli.batch.progress import (
 from marigold_cli.batch.records import Failed, Start
 from marigold_cli.batch.signals import Stop
 from marigold_cli.batch.stages import Loaded, Predicted, check_depth, commit, failure_of, load
-from marigold_cli.batch.summary import Failure
 from marigold_cli.depth import DepthMap
 from marigold_cli.errors import ExitCode, ImageError, Kind, MarigoldError
 from marigold_cli.files.raster import DecodePolicy
@@ -67,8 +67,8 @@ class Outcome:
         return self.done + len(self.failed) < len(plan.jobs)
 
     def failed_of(self, plan: Plan) -> tuple[Failure, ...]:
-        """Photos without a valid output, those passed over because they failed before too."""
-        return (*plan.passed_over, *self.failed.values())
+        """Photos without a valid output, those passed over too, and folders that were not read."""
+        return (*plan.unread, *plan.passed_over, *self.failed.values())
 
 
 @dataclass

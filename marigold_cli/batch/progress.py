@@ -168,7 +168,8 @@ class Tally:
         """
         match event:
             case PlanMade(plan):
-                return replace(self, total=len(plan.jobs), skipped=len(plan.skipped))
+                total = len(plan.jobs) + len(plan.unread)  # the latter are about to fail
+                return replace(self, total=total, skipped=len(plan.skipped))
             case ModelLoaded():
                 return self._sampled(now)
             case JobStarted(name):

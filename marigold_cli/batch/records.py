@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar, TypeAlias, TypeVar
 
+from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.settings import Json
 
 VERSION = 1
@@ -102,6 +103,7 @@ class Done:
         batch_used: Photos in the same predict call.
         secs: Time spent on it [s].
         outputs: Every file that belongs to it.
+        path: Where the photo was read, absolute; empty: unknown.
     """
 
     input: str
@@ -113,6 +115,7 @@ class Done:
     batch_used: int
     secs: float
     outputs: tuple[OutputFile, ...]
+    path: str = ""
     ev: ClassVar[str] = "done"
 
     @classmethod
@@ -129,6 +132,7 @@ class Done:
             batch_used=_get(fields, "batch_used", int),
             secs=float(secs) if isinstance(secs, int | float) else 0.0,
             outputs=tuple(_output(file) for file in _list(fields["outputs"])),
+            path=_get(fields, "path", str) if "path" in fields else "",
         )
 
 
@@ -153,6 +157,11 @@ class Failed:
     mtime_ns: int
     ev: ClassVar[str] = "failed"
 
+    @property
+    def failure(self) -> Failure:
+        """What of it is told."""
+        return Failure(self.input, self.kind, self.message)
+
     @classmethod
     def read(cls, fields: Fields) -> Failed:
         """Read the fields of a line."""
@@ -168,19 +177,27 @@ class Failed:
 
 @dataclass(frozen=True)
 class End:
-    """A run ended in order; photos that it began and did not finish are not its victims."""
+    """A run ended in order; photos that it began and did not finish are not its victims.
+
+    Attributes:
+        code: Exit code; the counts that follow are those of `Summary`.
+        signal: What stopped it.
+        unread: Folders that could not be read.
+    """
 
     code: int
     done: int = 0
     skipped: int = 0
     failed: int = 0
     signal: int | None = None
+    unread: tuple[Failure, ...] = ()
     ev: ClassVar[str] = "end"
 
     @classmethod
     def read(cls, fields: Fields) -> End:
         """Take what a later run or a status needs."""
-        return cls(_get(fields, "code", int))
+        unread = tuple(_failure(folder) for folder in _list(fields.get("unread", [])))
+        return cls(_get(fields, "code", int), unread=unread)
 
 
 Record: TypeAlias = Run | Start | Void | Done | Failed | End
@@ -229,6 +246,12 @@ def _list(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return value
+
+
+def _failure(fields: Json) -> Failure:
+    if not isinstance(fields, dict):
+        raise TypeError("not an object")
+    return Failure(*(_get(fields, key, str) for key in ("name", "kind", "message")))
 
 
 def _output(fields: Json) -> OutputFile:

@@ -25,6 +25,7 @@ from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import (
     Event,
+    JobFailed,
     ModelLoaded,
     Observer,
     PlanMade,
@@ -36,7 +37,7 @@ from marigold_cli.batch.progress import (
 from marigold_cli.batch.records import End, Run
 from marigold_cli.batch.signals import Stop, listening
 from marigold_cli.batch.summary import Summary
-from marigold_cli.errors import ExitCode, Kind, MarigoldError
+from marigold_cli.errors import DeviceError, ExitCode, Kind, MarigoldError
 
 _COMPUTE = ("marigold-cli", "torch", "diffusers", "numpy", "pillow")  # versions worth recording
 
@@ -62,12 +63,15 @@ def run_batch(
     tell(PlanMade(plan))
     for warning in _warnings(plan):
         tell(Warned(warning))
+    for folder in plan.unread:
+        tell(JobFailed(folder.name, folder.kind, folder.message))
     stop, outcome = Stop(options.policy.grace_s, options.policy.max_time_s), Outcome()
-    has_news = bool(plan.jobs or plan.records)
-    if has_news or has_leftovers(options.out):
+    if plan.is_news or has_leftovers(options.out):
         with occupied(options.out, options.policy.fsync) as place:
-            if has_news:
+            if plan.is_news:
                 outcome = _run(plan, options.policy, place, stop, open_predictor, tell)
+    if stop.is_late and not outcome.done:
+        tell(Warned("no photo was finished in time; give more --max-time or --grace"))
     summary = _summarise(plan, outcome, stop, options.policy, time.monotonic() - began)
     tell(RunEnded(summary))
     return summary
@@ -81,7 +85,7 @@ def _run(
     open_predictor: Callable[[], Predictor],
     tell: Callable[[Event], None],
 ) -> Outcome:
-    predictor = _open(open_predictor, tell) if plan.jobs else None
+    predictor = _open(plan, open_predictor, tell) if plan.jobs else None
     with Journal(place.root / JOURNAL, place.fsync) as journal:
         _begin(plan, policy, place, journal, predictor)
         outcome = Outcome()
@@ -94,6 +98,7 @@ def _run(
             skipped=len(plan.skipped),
             failed=len(outcome.failed_of(plan)),
             signal=stop.signal,
+            unread=plan.unread,
         )
         with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
             journal.append(end)
@@ -121,9 +126,16 @@ def _work(pipeline: Pipeline) -> None:
             pipeline.break_off(error)
 
 
-def _open(open_predictor: Callable[[], Predictor], tell: Callable[[Event], None]) -> Predictor:
+def _open(
+    plan: Plan, open_predictor: Callable[[], Predictor], tell: Callable[[Event], None]
+) -> Predictor:
     began = time.monotonic()
     predictor = open_predictor()
+    if predictor.dtype != plan.settings.dtype:  # a device came or went since the plan was made
+        raise DeviceError(
+            f"{predictor.device} computes in {predictor.dtype}, the plan was made for "
+            f"{plan.settings.dtype}; run the same line again"
+        )
     tell(
         ModelLoaded(
             name=predictor.name,
@@ -156,6 +168,10 @@ def _begin(
 
 def _warnings(plan: Plan) -> list[str]:
     warnings = [f"{one.name}: {one.message}" for one in plan.passed_over if one.kind == Kind.CRASH]
+    warnings += [
+        f"{extra.count(number)} left out; to read them: {extra.command}"
+        for extra, number in plan.left_out.items()
+    ]
     if plan.bad_lines:
         warnings.append(
             f"{plan.bad_lines} lines of the journal are torn or damaged; "
@@ -193,6 +209,7 @@ def _summarise(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy, seconds
         exit_code=_exit_code(plan, outcome, stop, policy),
         signal=stop.signal,
         error=None if outcome.error is None else str(outcome.error),
+        left_out={extra.name: number for extra, number in plan.left_out.items()},
     )
 
 

@@ -13,6 +13,8 @@ from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.options import Recipe
 
+_DTYPES = ("float32", "float16", "bfloat16")
+
 ALGORITHM = 1  # to be raised by us whenever the same settings give other bytes
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -27,7 +29,7 @@ class Settings:
         identity: What the checkpoint's bytes are.
         kind: What the depth's numbers mean.
         recipe: How it is predicted.
-        dtype: As it was asked for, so that planning needs no device.
+        dtype: What the networks compute in; never "auto", which differs between machines.
         vae: What the bytes of another autoencoder are; None: the checkpoint has its own.
         formats: Sorted, each once.
         colormap: None where no colour picture is written.
@@ -78,7 +80,7 @@ def make_settings(
         card: The checkpoint's.
         recipe: What is done to every photo.
         output: What is written of it.
-        dtype: As it was asked for.
+        dtype: What the networks compute in.
         vae: `identity` of another autoencoder; None: the checkpoint's own.
 
     Raises:
@@ -114,6 +116,15 @@ def differences(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
         if key != "model" and here.get(key) != there.get(key)
     ]
     return ", ".join(words) or "nothing that this version knows of"
+
+
+def advice(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
+    """Say what to do about results of other settings."""
+    others = "choose another --out, or --overwrite to compute everything anew"
+    dtype = there.get("dtype")
+    if dtype in _DTYPES and {**here, "dtype": dtype, "model": None} == {**there, "model": None}:
+        return f"add --dtype {dtype} to go on as before, {others}"
+    return others
 
 
 def _canonical(facts: Mapping[str, Json]) -> str:

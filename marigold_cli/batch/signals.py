@@ -26,6 +26,7 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object] | int
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _DEBOUNCE_S = 0.020  # a parent may forward the same Ctrl-C once more
+_LATE = "the time limit is reached"
 _SLACK_S = 2.0  # after the grace time the main thread has so long to end in order [s]
 
 
@@ -53,8 +54,13 @@ class Stop:
     def is_asked(self) -> bool:
         """Whether no further photo may begin."""
         if self._limit is not None and time.monotonic() >= self._limit:
-            self.ask("the time limit is reached")
+            self.ask(_LATE)
         return self._since is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was the time limit that asked."""
+        return self.reason == _LATE
 
     @property
     def grace(self) -> float | None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.records import Done, OutputFile
-from marigold_cli.batch.summary import Failure
 from marigold_cli.depth import DepthMap
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.atomic import write_durably
@@ -113,6 +113,7 @@ def commit(predicted: Predicted, plan: Plan, predictor: Predictor, place: Workpl
             OutputFile(name, len(content), hashlib.sha256(content).hexdigest())
             for name, content in files
         ),
+        path=str(origin.job.ref.path.absolute()),
     )
 
 

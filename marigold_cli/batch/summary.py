@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from marigold_cli.batch.records import Failed
+from marigold_cli.batch.failure import Failure
 from marigold_cli.errors import ExitCode
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One photo without a depth map.
-
-    Attributes:
-        name: The photo, as in `ImageRef.name`.
-        kind: One of `errors.Kind`, or a word of another version out of the journal.
-        message: What happened, in the reader's words.
-    """
-
-    name: str
-    kind: str
-    message: str
-
-    @classmethod
-    def of(cls, record: Failed) -> Failure:
-        """What the journal says of it."""
-        return cls(record.input, record.kind, record.message)
 
 
 @dataclass(frozen=True)
@@ -36,12 +17,14 @@ class Summary:
     Attributes:
         done: Photos computed by this run.
         skipped: Photos whose outputs were already there.
-        failed: Photos without a valid output, those passed over because they failed before too.
+        failed: Photos without a valid output, those passed over because they failed before too;
+            and folders that could not be read.
         seconds: Wall-clock time of the run [s].
         stopped: Whether photos were left undone by a signal, a limit or an error.
         exit_code: What the process should end with, unless `signal` is set.
         signal: The signal that asked for the stop; `signals.die_by` it should be the last word.
         error: What stopped the run, where that was an error; the reader's words, with advice.
+        left_out: Photos in folders that need an extra which is not installed, by its name.
     """
 
     done: int
@@ -52,6 +35,7 @@ class Summary:
     exit_code: ExitCode
     signal: int | None = None
     error: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The summary as one line of ASCII JSON."""
@@ -65,5 +49,6 @@ class Summary:
                 "exit_code": int(self.exit_code),
                 "signal": self.signal,
                 "error": self.error,
+                "left_out": dict(self.left_out),
             }
         )

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import read_binding
 from marigold_cli.batch.journal import State, fold
 from marigold_cli.batch.records import OutputFile
 from marigold_cli.batch.settings import Json
-from marigold_cli.batch.summary import Failure
 from marigold_cli.errors import ExitCode, NoInputError
 
 _THREADS = 8
@@ -41,7 +41,7 @@ class Status:
     Attributes:
         done: Photos whose outputs are there with their recorded size.
         damaged: Outputs that are missing or have another size.
-        failed: Photos without a valid output.
+        failed: Photos without a valid output, and folders that the last run could not read.
         unfinished: Photos that were begun and neither finished nor failed since.
         fingerprint: What the folder is bound to; None: nothing.
         settings: The same in words.
@@ -73,17 +73,18 @@ def status(out: Path) -> Status:
         for file in record.outputs
         if (kind := _look(out, file))
     ]
-    failed = tuple(Failure.of(entry.failed) for entry in state.entries.values() if entry.failed)
+    failed = tuple(entry.failed.failure for entry in state.entries.values() if entry.failed)
+    unread = state.end.unread if state.end else ()
     open_ends = [name for name, one in state.entries.items() if not one.done and not one.failed]
     return Status(
         done=len(done) - len({damage.name for damage in damaged}),
         damaged=tuple(damaged),
-        failed=failed,
+        failed=(*unread, *failed),
         unfinished=tuple(open_ends),
         fingerprint=binding.fingerprint if binding else None,
         settings=binding.settings if binding else {},
         bad_lines=state.bad_lines,
-        exit_code=_exit_code(state, bool(damaged), bool(failed)),
+        exit_code=_exit_code(state, bool(damaged), bool(unread or failed)),
     )
 
 

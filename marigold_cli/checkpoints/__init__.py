@@ -3,7 +3,8 @@
 find      published (names), cache (the hub's folder), resolve (name -> place -> card)
 judge     snapshot (an untrusted folder), weights and manifest (what it holds, and if all is
           there), identity (what it is the same as), card and describe (how it is used)
-load      device (where, how exact), load (card -> networks), predictor (what a run asks)
+load      precision and device (how exact and where), load (card -> networks), predictor (what a
+          run asks)
 get       needed (which files), hub (listing and downloading)
 """
 

@@ -20,7 +20,8 @@ class Card:
     Attributes:
         name: As a user would name it: "tiny", "prs-eth/marigold-depth-v1-1" or a folder.
         folder: Where its model_index.json lies.
-        identity: The hub's commit, or the sha256 of a folder's configurations and weights.
+        identity: The hub's commit, with the parts that are read from float16 files behind it; or
+            the sha256 of a folder's configurations and weights.
         kind: What its numbers mean.
         scheduler: "ddim" or "lcm".
         steps: Its own number of denoising steps.

@@ -31,9 +31,11 @@ from marigold_cli.checkpoints.manifest import (
 )
 from marigold_cli.checkpoints.needed import needed_files
 from marigold_cli.checkpoints.published import ALIASES, KNOWN
-from marigold_cli.checkpoints.resolve import EMBEDDED, identity_of, locate, place_of
+from marigold_cli.checkpoints.resolve import DEFAULT, EMBEDDED, identity_of, locate, place_of
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.errors import MarigoldError, ModelError
+
+_ABOUT = {DEFAULT: "small, part of this program; to see how things work"}
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -65,11 +67,14 @@ class Shown:
         card: How the checkpoint is used.
         files: What is read of it, relative to its folder.
         size_bytes: What these files take on disk [bytes].
+        is_of_hub: Whether its identity is the hub's commit and not a hash of its bytes: no hashes
+            of the published checkpoints are known to this version.
     """
 
     card: Card
     files: tuple[str, ...]
     size_bytes: int
+    is_of_hub: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def list_models() -> list[Listed]:
     listed = []
     for name in names:
         known = published.get(name)
-        alias, about = (known.alias, known.about) if known else ("", "")
+        alias, about = (known.alias, known.about) if known else ("", _ABOUT.get(name, ""))
         listed.append(_list(name, alias, about))
     return listed
 
@@ -115,7 +120,7 @@ def show(name: str, revision: str | None = None) -> Shown:
     place = locate(name, revision)
     manifest = read_manifest(place.snapshot)
     card = make_card(manifest, identity_of(place, manifest))
-    return Shown(card, manifest.files, manifest.size_bytes)
+    return Shown(card, manifest.files, manifest.size_bytes, place.commit is not None)
 
 
 def pull(

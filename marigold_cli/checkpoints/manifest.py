@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marigold_cli.checkpoints.snapshot import Settings, Snapshot
-from marigold_cli.checkpoints.weights import Weights, find_weights
+from marigold_cli.checkpoints.weights import Weights, choose, find_weights
 
 INDEX = "model_index.json"
 DEPTH_PIPELINES = frozenset({"MarigoldDepthPipeline", "MarigoldPipeline"})
@@ -64,6 +64,15 @@ class Component:
     class_name: str
     weights: tuple[Weights, ...]
     settings_files: tuple[str, ...]
+
+    def is_read_in_half(self, half: bool) -> bool:
+        """Whether float16 files are read: for want of others, or as they are wanted.
+
+        Args:
+            half: Whether the networks compute in float16; the text encoder never does.
+        """
+        wanted = half and self.name != "text_encoder"
+        return bool(self.weights) and choose(self.weights, wanted).variant is not None
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Vae:
     Attributes:
         snapshot: Its folder.
         component: Its class and files.
-        identity: The hub's commit, or the sha256 of its configuration and weights.
+        identity: As in `Card`.
     """
 
     snapshot: Snapshot
@@ -56,26 +57,29 @@ class Vae:
     identity: str
 
 
-def resolve(name: str | None, revision: str | None = None, fast: bool = False) -> Card:
+def resolve(
+    name: str | None, revision: str | None = None, fast: bool = False, half: bool = False
+) -> Card:
     """Find a checkpoint on this machine and say what is known of it. Never downloads.
 
     Args:
         name: A folder, an embedded or short name, or a hub id; None: the best at hand.
         revision: Branch, tag or commit of a hub id.
         fast: Whether one step will be asked of it; matters only where no name is given.
+        half: Whether it will compute in float16, so that such files are read where there are any.
 
     Raises:
         ModelError: Not on this machine, incomplete, or refused as unsafe.
         UsageError: A revision of something that has none.
     """
     if name is not None:
-        return card_at(locate(name, revision))
+        return card_at(locate(name, revision), half)
     if revision is not None:
         raise UsageError("--revision belongs to a --model on the hub; name it too")
-    return _best(fast)
+    return _best(fast, half)
 
 
-def resolve_vae(name: str, revision: str | None = None) -> Vae:
+def resolve_vae(name: str, revision: str | None = None, half: bool = False) -> Vae:
     """Find a VAE in a folder of its own or in the hub's cache. Never downloads.
 
     Raises:
@@ -83,8 +87,7 @@ def resolve_vae(name: str, revision: str | None = None) -> Vae:
     """
     place = locate(name, revision, index="config.json")
     component = read_vae(place.snapshot)
-    identity = place.commit or identify(place.snapshot.folder, component.files)
-    return Vae(place.snapshot, component, identity)
+    return Vae(place.snapshot, component, _identity(place, [component], component.files, half))
 
 
 def better_model_advice(card: Card) -> str | None:
@@ -121,31 +124,40 @@ def place_of(name: str) -> Place:
     return _cached(name, None, INDEX)
 
 
-def card_at(place: Place) -> Card:
+def card_at(place: Place, half: bool = False) -> Card:
     """Read, judge and describe the checkpoint at a place."""
     manifest = read_manifest(place.snapshot)
-    return make_card(manifest, identity_of(place, manifest))
+    return make_card(manifest, identity_of(place, manifest, half))
 
 
-def identity_of(place: Place, manifest: Manifest) -> str:
-    """What a checkpoint is the same as: the hub's commit, or its content."""
-    return place.commit or identify(place.snapshot.folder, manifest.files)
+def identity_of(place: Place, manifest: Manifest, half: bool = False) -> str:
+    """What a checkpoint is the same as: the hub's commit and which of its files, or its content."""
+    return _identity(place, manifest.components.values(), manifest.files, half)
 
 
-def _best(fast: bool) -> Card:
+def _identity(
+    place: Place, components: Iterable[Component], files: Sequence[str], half: bool
+) -> str:
+    if place.commit is None:
+        return identify(place.snapshot.folder, files)
+    halves = sorted(one.name for one in components if one.is_read_in_half(half))
+    return f"{place.commit}+fp16:{','.join(halves)}" if halves else place.commit
+
+
+def _best(fast: bool, half: bool) -> Card:
     full = (E2E, V1_1, V1_0, LCM) if fast else (V1_1, V1_0, LCM)
     embedded = (DEFAULT_E2E,) if fast and DEFAULT_E2E in EMBEDDED else ()
     for name in (*(published.name for published in full), *embedded):
-        card = _at_hand(name)
+        card = _at_hand(name, half)
         if card:
             return card
-    return card_at(place_of(DEFAULT))
+    return card_at(place_of(DEFAULT), half)
 
 
-def _at_hand(name: str) -> Card | None:
+def _at_hand(name: str, half: bool) -> Card | None:
     """The card of a checkpoint that is here and whole; None where a download broke off."""
     try:
-        return card_at(place_of(name))
+        return card_at(place_of(name), half)
     except ModelError:
         return None
 

@@ -13,7 +13,7 @@ from marigold_cli.cli import plan_view
 from marigold_cli.cli.console import configure_logging, put, say, show, stderr_console
 from marigold_cli.cli.display import make_display
 from marigold_cli.cli.events import opened
-from marigold_cli.cli.wording import clock, rate
+from marigold_cli.cli.wording import clock, left_out, rate
 from marigold_cli.cli.workflow import execute, prepare
 from marigold_cli.errors import UsageError
 
@@ -78,6 +78,8 @@ def print_summary(console: Console, summary: Summary, out: Path) -> None:
     ]
     if len(summary.failed) > _SHOWN:
         rows.append(("", f"and {len(summary.failed) - _SHOWN:,} more; see: marigold status"))
+    if summary.left_out:
+        rows.append(("left out", left_out(summary.left_out)))
     rows += [("time", clock(summary.seconds) + speed), ("results", str(out))]
     if summary.stopped:
         rows.append(("stopped", "early; run the same line again to go on"))

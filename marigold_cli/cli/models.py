@@ -43,6 +43,8 @@ def list_models(json: flags.Json = False) -> None:
         room = size(one.size_bytes) if one.size_bytes else "-"
         table.add_row(show(one.name), one.alias or "-", one.state, room, show(one.about))
     stdout_console().print(table)
+    if is_live(stderr_console()) and any(one.state == "absent" for one in listed):
+        say("what is absent can be had: marigold models pull NAME")
 
 
 @models.command()
@@ -81,13 +83,17 @@ def show_model(
     from marigold_cli.checkpoints import hub
 
     shown = hub.show(name, revision)
-    facts = {**asdict(shown.card), "files": shown.files, "size_bytes": shown.size_bytes}
-    facts["folder"] = str(shown.card.folder)
+    facts = {**asdict(shown.card), "folder": str(shown.card.folder)}
     if json:
-        put(json_format.dumps(facts))
+        put(json_format.dumps({**facts, "files": shown.files, "size_bytes": shown.size_bytes}))
         return
     for key, value in facts.items():
-        put(f"{key:<11} {show(', '.join(value) if key == 'files' else value)}")
+        put(f"{key:<11} {show(value)}")
+    if shown.is_of_hub:
+        put("checked     no: the hub's commit is all that is known of its bytes")
+    put(f"size        {size(shown.size_bytes)}")
+    for number, file in enumerate(shown.files):
+        put(f"{'' if number else 'files':<11} {show(file)}")
 
 
 def _bar() -> type[object] | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from marigold_cli.cli.values import duration, pixels
-from marigold_cli.inference.options import Noise, Resample, Spacing
+from marigold_cli.inference.options import Noise, Reduction, Resample, Spacing
 
 
 class Dtype(StrEnum):
@@ -44,7 +44,8 @@ FilesFrom = Annotated[
     str | None,
     _input(
         metavar="FILE|-",
-        help="Read the list of photos from a file, one a line, or from standard input.",
+        help="Read the list of photos from a file, one a line, or from standard input. Each keeps "
+        "the folders of its path, an absolute one from the root on.",
     ),
 ]
 Null = Annotated[bool, _input("-0", "--null", help="The list of --files-from is NUL-separated.")]
@@ -56,7 +57,8 @@ MaxPixels = Annotated[
     _input(
         metavar="N",
         parser=pixels,
-        help="Refuse larger photos by their header; 300M is 300 megapixels.",
+        help="Refuse larger photos by their header; 100M is 100 megapixels.",
+        show_default="300M",
     ),
 ]
 
@@ -77,7 +79,14 @@ Revision = Annotated[
     str | None, _model(metavar="COMMIT", help="Commit, tag or branch of a hub model.")
 ]
 Device = Annotated[str, _model(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, ...")]
-DtypeOption = Annotated[Dtype, _model("--dtype", help="Number format of the network.")]
+DtypeOption = Annotated[
+    Dtype,
+    _model(
+        "--dtype",
+        metavar="NAME",
+        help="Number format of the network: auto, float32, float16 or bfloat16.",
+    ),
+]
 Vae = Annotated[
     str | None,
     _model(metavar="NAME", help="Another autoencoder, for instance a small AutoencoderTiny."),
@@ -92,6 +101,9 @@ Ensemble = Annotated[
     _quality(
         min=1, metavar="N", help="Independent predictions that are aligned and merged; unset: 1."
     ),
+]
+ReductionOption = Annotated[
+    Reduction, _quality("--reduction", help="What of the ensemble's members becomes the depth.")
 ]
 Resolution = Annotated[
     int | None,
@@ -201,7 +213,9 @@ FailOn = Annotated[
 MaxTime = Annotated[
     float | None,
     _control(
-        metavar="TIME", parser=duration, help="Stop cleanly after 90m, 1h30m, ...; exit code 75."
+        metavar="TIME",
+        parser=duration,
+        help="Begin no photo after 90m, 1h30m, ...; those in hand get --grace. Exit code 75.",
     ),
 ]
 Grace = Annotated[
@@ -210,6 +224,7 @@ Grace = Annotated[
         metavar="TIME",
         parser=duration,
         help="Time that photos in hand get to finish when a run is to stop early.",
+        show_default="25s",
     ),
 ]
 BatchSize = Annotated[

@@ -12,7 +12,7 @@ from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.settings import Settings
 from marigold_cli.cli.console import show
-from marigold_cli.cli.wording import count, size
+from marigold_cli.cli.wording import count, left_out, size
 from marigold_cli.cli.workflow import Prepared
 from marigold_cli.errors import ImageError
 from marigold_cli.files.decode import decode
@@ -45,6 +45,8 @@ class PlanView:
         reasons: How many photos would be computed for which reason.
         skipped: Photos whose outputs are there.
         passed_over: Photos that failed before and would not be tried again.
+        unread: Folders that cannot be read.
+        left_out: Photos that need an extra which is not installed, by its name.
         bytes: What the results would take on disk, estimated from a few photos; None: unknown.
         jobs: Every photo that would be computed.
     """
@@ -56,6 +58,8 @@ class PlanView:
     reasons: dict[str, int]
     skipped: int
     passed_over: int
+    unread: tuple[str, ...]
+    left_out: dict[str, int]
     bytes: int | None
     jobs: tuple[PlannedJob, ...]
 
@@ -71,6 +75,8 @@ def make_view(prepared: Prepared, asked: RunOptions) -> PlanView:
         reasons=dict(Counter(job.reason for job in plan.jobs)),
         skipped=len(plan.skipped),
         passed_over=len(plan.passed_over),
+        unread=tuple(folder.message for folder in plan.unread),
+        left_out={extra.name: number for extra, number in plan.left_out.items()},
         bytes=estimate_bytes(plan, asked.policy.max_pixels),
         jobs=tuple(
             PlannedJob(job.ref.name, job.reason, tuple(output.path for output in job.outputs))
@@ -104,6 +110,8 @@ def to_text(view: PlanView, complete: bool) -> str:
             f"compute  {count(len(view.jobs), 'photo')}",
             *reasons,
             f"skip     {view.skipped:,} done before, {view.passed_over:,} failed before",
+            *(f"unread   {show(message)}" for message in view.unread),
+            *([f"left out {left_out(view.left_out)}"] if view.left_out else []),
             *(["photos"] if jobs else []),
             *jobs,
             *([f"  and {rest:,} more; -v names them all"] if rest else []),
@@ -124,7 +132,9 @@ def describe_recipe(settings: Settings) -> str:
     ]
     if recipe.timesteps:
         words.append(f"{recipe.timesteps} timesteps")
-    return ", ".join([*words, f"formats {'+'.join(settings.formats)}"])
+    if recipe.ensemble > 1:
+        words.append(f"{recipe.reduction} of members")
+    return ", ".join([*words, settings.dtype, f"formats {'+'.join(settings.formats)}"])
 
 
 def estimate_bytes(plan: Plan, max_pixels: int) -> int | None:

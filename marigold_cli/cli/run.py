@@ -39,6 +39,7 @@ def run(
     timesteps: flags.Timesteps = _PREDICT.timesteps,
     noise: flags.NoiseOption = _PREDICT.noise,
     resample: flags.ResampleOption = _PREDICT.resample,
+    reduction: flags.ReductionOption = _PREDICT.reduction,
     out: flags.Out = _RUN.out,
     formats: flags.Format = _FORMATS,
     colormap: flags.Colormap = _OUTPUT.colormap,
@@ -80,6 +81,7 @@ def run(
             timesteps=timesteps,
             noise=noise,
             resample=resample,
+            reduction=reduction,
         ),
         model=ModelOptions(model, revision, device, dtype.value, vae),
         output=OutputOptions(

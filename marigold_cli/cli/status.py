@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -49,25 +51,34 @@ def verify(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
     else:
         for one in damaged:
             put(f"{one.kind}: {show(one.path)} (of {show(one.name)})")
-        put(_verdict(found, len(damaged)))
+        put(_verdict(found, len(damaged), out))
     raise typer.Exit(ExitCode.OK if is_whole else ExitCode.PARTIAL)
 
 
-def _verdict(found: Status, damaged: int) -> str:
+def _verdict(found: Status, damaged: int, out: Path) -> str:
     """Return the last line of verify."""
     if damaged:
         advice = "run the same line again with --check hash to compute them anew"
         return f"{count(damaged, 'damaged result')}; {advice}"
     if found.exit_code is not ExitCode.OK:
         return (
-            f"{count(found.done, 'photo')} whole, but the run is not complete; see: marigold status"
+            f"{count(found.done, 'photo')} whole, but the run is not complete; "
+            f"see: marigold status {show(out)}"
         )
     return f"{count(found.done, 'photo')} whole"
 
 
+def _settings(found: Status) -> Iterator[str]:
+    """Return what the folder is bound to, line by line; what is off or not used is left out."""
+    for key, value in sorted(found.settings.items()):
+        if value is None or value is False:
+            continue
+        text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield f"{key} {show(text)}"
+
+
 def _to_text(found: Status) -> str:
     """Return a status as lines for people."""
-    settings = ", ".join(f"{key} {value}" for key, value in sorted(found.settings.items()))
     lines = [
         f"done        {found.done:,}",
         f"failed      {len(found.failed):,}",
@@ -76,7 +87,8 @@ def _to_text(found: Status) -> str:
         *(f"  {one.kind}: {show(one.path)}" for one in found.damaged),
         f"unfinished  {len(found.unfinished):,}",
         *(f"  {show(name)}" for name in found.unfinished),
-        f"settings    {found.fingerprint or 'none'}: {show(settings)}",
+        f"settings    {found.fingerprint or 'none'}",
+        *(f"  {line}" for line in _settings(found)),
         f"exit code   {int(found.exit_code)}: {found.exit_code.meaning}",
     ]
     if found.bad_lines:

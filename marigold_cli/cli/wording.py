@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
 from marigold_cli.cli.console import show
+from marigold_cli.files.extras import EXTRAS
 
 if TYPE_CHECKING:
     from marigold_cli.batch.progress import Tally
@@ -29,6 +31,15 @@ def rate(photos_per_s: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return "1 photo" or "3 photos"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def left_out(numbers: Mapping[str, int]) -> str:
+    """Return "12 HEIC photos (to read them: pip install 'marigold-cli[heic]')"."""
+    return ", ".join(
+        f"{extra.count(numbers[extra.name])} (to read them: {extra.command})"
+        for extra in EXTRAS
+        if extra.name in numbers
+    )
 
 
 def size(number: float) -> str:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from marigold_cli.batch.options import RunOptions
-from marigold_cli.batch.plan import Plan, make_plan
+from marigold_cli.batch.plan import Plan
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import Observer
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import make_settings
 from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.precision import settle_dtype
 from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
 from marigold_cli.files.discover import discover
 
@@ -43,15 +45,17 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
     """
     teller.stage("choosing the model")
     model = options.model
-    card = resolve(model.name, model.revision, options.predict.fast)
-    vae = resolve_vae(model.vae).identity if model.vae else None
+    dtype = settle_dtype(model.dtype, model.device)
+    half = dtype == "float16"
+    card = resolve(model.name, model.revision, options.predict.fast, half)
+    vae = resolve_vae(model.vae, half=half).identity if model.vae else None
     recipe = card.decide(options.predict)
-    settings = make_settings(card, recipe, options.output, model.dtype, vae)
+    settings = make_settings(card, recipe, options.output, dtype, vae)
     teller.note(_first_line(card, chosen=model.name is None))
     teller.stage("looking for photos")
-    refs = discover(options.inputs, options.out, options.selection, options.listed)
-    teller.stage(f"comparing {len(refs)} photos with earlier runs")
-    plan = make_plan(refs, settings, options.out, options.policy)
+    found = discover(options.inputs, options.out, options.selection, options.listed)
+    teller.stage(f"comparing {len(found.photos)} photos with earlier runs")
+    plan = make_plan(found, settings, options.out, options.policy)
     return Prepared(card, plan)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files import heif, pillow, raw
+from marigold_cli.files.extras import EXTRAS, RAW
 from marigold_cli.files.icc import to_srgb
 from marigold_cli.files.orientation import is_sideways, turn_upright
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
@@ -25,10 +26,8 @@ from marigold_cli.files.tiff import read_tiff
 from marigold_cli.files.webp import read_webp
 
 _ALWAYS = ".jpg .jpeg .jpe .jfif .mpo .png .tif .tiff .webp .avif .jp2 .j2k .jpx .jpf .bmp"
-SUFFIXES: frozenset[str] = (
-    frozenset(_ALWAYS.split())
-    | (heif.HEIF_SUFFIXES if heif.IS_AVAILABLE else frozenset())
-    | (raw.RAW_SUFFIXES if raw.IS_AVAILABLE else frozenset())
+SUFFIXES = frozenset(_ALWAYS.split()).union(
+    *(extra.suffixes for extra in EXTRAS if extra.is_installed)
 )
 
 _READABLE = "JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP, HEIC or camera raw"
@@ -88,7 +87,7 @@ def _develop(raster: Raster, digest: str) -> Photo:
 def _choose(data: bytes, name: str) -> Reader:
     if not data:
         raise ImageError(Kind.EMPTY, "the file is empty; copy it again")
-    if PurePosixPath(name).suffix.lower() in raw.RAW_SUFFIXES:
+    if PurePosixPath(name).suffix.lower() in RAW.suffixes:
         return raw.read_raw
     for starts, reader in _READERS:
         if data.startswith(starts):

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from marigold_cli.errors import CollisionError, NoInputError, UsageError
 from marigold_cli.files.decode import SUFFIXES
+from marigold_cli.files.extras import Extra
 from marigold_cli.files.names import (
     DEPTH_SUFFIXES,
     UNCERTAINTY_SUFFIXES,
     collision_key,
     natural_key,
 )
-from marigold_cli.files.walk import Found, Walk, is_pattern, matches
+from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern, matches
 
 _ENDINGS = tuple({*DEPTH_SUFFIXES.values(), *UNCERTAINTY_SUFFIXES.values()})
+_KINDS_SHOWN = 5  # suffixes in a message
 _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
 
 
@@ -61,10 +64,29 @@ class Selection:
     def takes(self, name: str) -> bool:
         """Whether a photo of this name is wanted."""
         wanted = not self.include or any(matches(name, pattern) for pattern in self.include)
-        return wanted and not any(matches(name, pattern) for pattern in self.exclude)
+        return wanted and not self.leaves_out(name)
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a photo or folder of this name is not wanted, whatever it is."""
+        return any(matches(name.rstrip("/"), pattern) for pattern in self.exclude)
 
 
 EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a search for photos came to.
+
+    Attributes:
+        photos: In natural order of their names: IMG_2 before IMG_10.
+        unread: Folders that cannot be read, so that their photos are missing.
+        left_out: How many photos in folders need an extra that is not installed.
+    """
+
+    photos: tuple[ImageRef, ...]
+    unread: tuple[Unread, ...] = ()
+    left_out: Mapping[Extra, int] = field(default_factory=dict)
 
 
 def discover(
@@ -72,7 +94,7 @@ def discover(
     out: Path,
     selection: Selection = EVERYTHING,
     listed: Sequence[str] = (),
-) -> list[ImageRef]:
+) -> Discovery:
     """Find the photos of a run.
 
     Args:
@@ -80,10 +102,9 @@ def discover(
             A name that exists is never read as a glob.
         out: The output folder; what lies in it is no input.
         selection: What is taken of it.
-        listed: Files or folders out of a list; relative ones keep their folders in their name.
-
-    Returns:
-        In natural order of their names: IMG_2 before IMG_10.
+        listed: Files or folders out of a list. They keep all their folders in their name, from
+            the root on where they are absolute: a name must not depend on what else is listed, or
+            a longer list would give the same photo another name, and another photo the same.
 
     Raises:
         NoInputError: a path that does not exist, or nothing found.
@@ -97,10 +118,12 @@ def discover(
     found += [ref for text in listed for ref in _listed(text, walk)]
     taken = [ref for ref in found if selection.takes(ref.name)]
     if not taken:
-        raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found)))
+        raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found), walk.sights))
     refs = sorted(_unique(taken), key=lambda ref: natural_key(ref.name))
     _refuse_collisions(refs)
-    return refs
+    unread = {one.name: one for one in walk.sights.unread if not selection.leaves_out(one.name)}
+    left_out = Counter(extra for name, extra in walk.sights.needy if selection.takes(name))
+    return Discovery(tuple(refs), tuple(unread.values()), left_out)
 
 
 def read_list(file: str, nul: bool = False) -> list[str]:
@@ -143,13 +166,11 @@ def _listed(text: str, walk: Walk) -> Iterator[ImageRef]:
     path = PurePosixPath(text)
     if ".." in path.parts:
         raise UsageError(f"{text}: a listed path must not lead upwards; write it without '..'")
-    relative = "/".join(path.parts)  # "" for the current folder
+    name = "/".join(path.relative_to(path.anchor).parts)  # "" for the current folder
     if not os.path.lexists(text):  # it may have gone since the list was made: one failed photo
-        yield ImageRef(Path(text), path.name if path.is_absolute() else relative)
-    elif path.is_absolute():
-        yield from _existing(text, path.name, "", walk)
+        yield ImageRef(Path(text), name)
     else:
-        yield from _existing(text, relative, relative, walk)
+        yield from _existing(text, name, name, walk)
 
 
 def _existing(text: str, name: str, folder_name: str, walk: Walk) -> Iterator[ImageRef]:
@@ -206,9 +227,24 @@ def _collision(first: ImageRef, second: ImageRef) -> CollisionError:
     )
 
 
-def _explain_nothing(looked_at: Sequence[str], out: Path, found: int) -> str:
+def _explain_nothing(looked_at: Sequence[str], out: Path, found: int, sights: Sights) -> str:
+    """Say where there is nothing, what was there instead, and what would have been taken."""
     places = ", ".join(looked_at[:5]) + (", ..." if len(looked_at) > 5 else "")
     if found:
         return f"{places}: --include and --exclude leave none of {found} photos"
+    instead = ", ".join(_name_sights(sights))
     endings = " ".join(sorted(SUFFIXES))
-    return f"{places}: no photos found (of {endings}); the output folder {out} is never searched"
+    return (
+        f"{places}: no photos found{', only ' if instead else ''}{instead}; photos end in "
+        f"{endings}; hidden names are never searched, nor is the output folder {out}"
+    )
+
+
+def _name_sights(sights: Sights) -> Iterator[str]:
+    for extra, number in Counter(extra for _, extra in sights.needy).items():
+        yield f"{extra.count(number)} (to read them: {extra.command})"
+    if number := sights.others.total():
+        kinds = [suffix for suffix, _ in sights.others.most_common(_KINDS_SHOWN) if suffix]
+        yield f"{number} other files" + (f" ({' '.join(kinds)})" if kinds else "")
+    for one in sights.unread[:1]:
+        yield one.message

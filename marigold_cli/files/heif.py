@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.extras import HEIC
 from marigold_cli.files.raster import (
     DecodePolicy,
     Raster,
@@ -16,9 +15,6 @@ from marigold_cli.files.raster import (
     without_alpha,
 )
 
-IS_AVAILABLE = find_spec("pillow_heif") is not None
-HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-
 
 def read_heif(data: bytes, policy: DecodePolicy) -> Raster:
     """Decode the main picture of a HEIF; 10 and 12 bits come as 16.
@@ -26,8 +22,8 @@ def read_heif(data: bytes, policy: DecodePolicy) -> Raster:
     libheif turns the pixels itself and the EXIF tag of such files is only a copy, so that the
     orientation is 1: what every reader gets is upright.
     """
-    if not IS_AVAILABLE:
-        raise ImageError(Kind.FORMAT, "HEIC needs an extra: pip install 'marigold-cli[heic]'")
+    if not HEIC.is_installed:
+        raise ImageError(Kind.FORMAT, f"{HEIC.photos} need an extra: {HEIC.command}")
     import pillow_heif
 
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import imagecodecs
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.files.raster import Pixels, from_unit, full_scale, to_unit
+
+SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 
 _SPACES = {3: "rgb", 4: "cmyk"}
 _EXACT = 0x100  # cmsFLAGS_NOOPTIMIZE
@@ -35,6 +38,30 @@ def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:
         except imagecodecs.CmsError:
             pass  # as in every viewer, a picture with a broken profile is still a picture
     return _without_profile(pixels)
+
+
+def gamma_profile(
+    gamma: float, primaries: Sequence[float] = SRGB_PRIMARIES, is_grey: bool = False
+) -> bytes:
+    """Make an ICC profile of colours that are described by a power of light.
+
+    Args:
+        gamma: Stored value = light ** gamma, e.g. 0.45455; 1 for linear light.
+        primaries: x and y of white, red, green and blue.
+        is_grey: Whether the pixels are grey.
+
+    Returns:
+        The profile; empty for colours that cannot be.
+    """
+    places = [(x, y, 1.0) for x, y in zip(primaries[::2], primaries[1::2], strict=True)]
+    colours = {} if is_grey else {"whitepoint": places[0], "primaries": sum(places[1:], ())}
+    try:
+        profile: bytes = imagecodecs.cms_profile(
+            "gray" if is_grey else "rgb", gamma=1 / gamma, **colours
+        )
+    except (imagecodecs.CmsError, ArithmeticError):
+        return b""
+    return profile
 
 
 def _grey(pixels: Pixels, profile: bytes) -> Pixels:

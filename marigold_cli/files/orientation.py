@@ -1,7 +1,8 @@
-"""The eight EXIF orientations: reading the tag, turning pixels upright and back."""
+"""The eight EXIF orientations: finding the tag, turning pixels upright and back."""
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORIENTATION_TAG = 0x0112  # 274, in EXIF and in TIFF alike
+_XMP_TAG = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([1-8])\b""")
 _INVERSE = {6: 8, 8: 6}  # the other six undo themselves
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -46,22 +48,42 @@ def is_sideways(orientation: int) -> bool:
 def exif_orientation(exif: bytes) -> int:
     """Find the orientation in an EXIF block, with or without its "Exif" prefix.
 
-    Read here rather than by Pillow, which parses every tag and warns about broken ones.
-
     Returns:
         1..8; 1 where the tag is missing, damaged or out of range.
     """
-    block = exif.removeprefix(b"Exif\0\0")
+    return orientation_of(exif, b"")
+
+
+def orientation_of(exif: bytes, xmp: bytes) -> int:
+    """Find the orientation in a photo's metadata.
+
+    EXIF is read here rather than by Pillow, which parses every tag and warns about broken ones.
+
+    Args:
+        exif: Block with or without its "Exif" prefix; what it says holds.
+        xmp: Packet that is asked only where EXIF has no such tag, as after some editors.
+
+    Returns:
+        1..8; 1 where nobody says.
+    """
+    found = _search_exif(exif.removeprefix(b"Exif\0\0"))
+    if found is None and (match := _XMP_TAG.search(xmp)):
+        return int(match[1])
+    return found or 1
+
+
+def _search_exif(block: bytes) -> int | None:
+    """The tag's value, 1 if it makes no sense; None: there is no such tag, or no whole block."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None:
-        return 1
+        return None
     try:
         return _search(block, order)
     except struct.error:
-        return 1
+        return None
 
 
-def _search(block: bytes, order: str) -> int:
+def _search(block: bytes, order: str) -> int | None:
     (first,) = struct.unpack_from(order + "I", block, 4)
     (count,) = struct.unpack_from(order + "H", block, first)
     for entry in range(first + 2, first + 2 + 12 * count, 12):
@@ -69,7 +91,7 @@ def _search(block: bytes, order: str) -> int:
         if tag == ORIENTATION_TAG:
             (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), block, entry + 8)
             return int(value) if 1 <= value <= 8 else 1
-    return 1
+    return None
 
 
 def exif_block(orientation: int) -> bytes:

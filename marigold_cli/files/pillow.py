@@ -1,4 +1,4 @@
-"""What Pillow decodes: JPEG, also at reduced size, PNG up to 8 bits, AVIF, JPEG 2000, BMP.
+"""What Pillow reads: JPEG, also at reduced size, PNG up to 8 bits, AVIF, JPEG 2000, BMP.
 
 The decoders are called by their classes, never through `Image.open`: its guess at the format would
 take in EPS and others, and its own pixel limit warns or refuses what ours allows.
@@ -6,6 +6,7 @@ take in EPS and others, and its own pixel limit warns or refuses what ours allow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
@@ -17,7 +18,8 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from marigold_cli.files.orientation import exif_orientation
+from marigold_cli.files import deep
+from marigold_cli.files.orientation import orientation_of
 from marigold_cli.files.raster import DecodePolicy, Pixels, Raster
 
 _AS_THEY_ARE = ("L", "RGB", "CMYK")
@@ -47,13 +49,19 @@ def read_png(data: bytes, policy: DecodePolicy) -> Raster:
 
 
 def read_avif(data: bytes, policy: DecodePolicy) -> Raster:
-    """Decode the first frame of an AVIF."""
-    return _read(AvifImageFile(BytesIO(data)), policy)
+    """Decode the first frame of an AVIF; 10 and 12 bits come as 16."""
+    image = AvifImageFile(BytesIO(data))
+    if deep.avif_bits(data) == 8:
+        return _read(image, policy)
+    return _read(image, policy, lambda: deep.decode_avif(data))
 
 
 def read_jpeg2000(data: bytes, policy: DecodePolicy) -> Raster:
-    """Decode a JPEG 2000, container or bare codestream."""
-    return _read(Jpeg2KImageFile(BytesIO(data)), policy)
+    """Decode a JPEG 2000, container or bare codestream; 9 to 16 bits come as 16."""
+    image = Jpeg2KImageFile(BytesIO(data))
+    if deep.jpeg2000_bits(data) == 8:
+        return _read(image, policy)
+    return _read(image, policy, lambda: deep.decode_jpeg2000(data, policy))
 
 
 def read_bmp(data: bytes, policy: DecodePolicy) -> Raster:
@@ -61,30 +69,42 @@ def read_bmp(data: bytes, policy: DecodePolicy) -> Raster:
     return _read(BmpImageFile(BytesIO(data)), policy)
 
 
-def _read(image: ImageFile, policy: DecodePolicy) -> Raster:
+def _read(
+    image: ImageFile, policy: DecodePolicy, decode: Callable[[], Pixels] | None = None
+) -> Raster:
+    """Take the header from Pillow, and the pixels too unless there is another way to them."""
     width, height = image.size
     policy.admit(height, width)
-    return _finish(image, (height, width))
+    return _finish(image, (height, width), decode)
 
 
-def _finish(image: ImageFile, size: tuple[int, int]) -> Raster:
-    image.load()  # PNG may hold its EXIF behind the pixels
+def _finish(
+    image: ImageFile, size: tuple[int, int], decode: Callable[[], Pixels] | None = None
+) -> Raster:
+    pixels = decode() if decode else _pixels(image)
     return Raster(
-        pixels=_pixels(image),
+        pixels=pixels,
         size=size,
-        orientation=exif_orientation(image.info.get("exif", b"")),
+        orientation=orientation_of(image.info.get("exif", b""), _packet(image)),
         profile=image.info.get("icc_profile") or b"",
     )
 
 
-def _pixels(image: Image.Image) -> Pixels:
+def _packet(image: ImageFile) -> bytes:
+    """The XMP packet; Pillow gives that of a PNG as text."""
+    packet = image.info.get("xmp", b"")
+    return packet.encode() if isinstance(packet, str) else packet
+
+
+def _pixels(image: ImageFile) -> Pixels:
+    image.load()  # PNG may hold its metadata behind the pixels
     if image.mode in _WIDE:
         wide: Pixels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
         return wide
     if image.has_transparency_data:
         return np.asarray(_over_white(image))
     if image.mode not in _AS_THEY_ARE:
-        image = image.convert("L" if image.mode == "1" else "RGB")
+        return np.asarray(image.convert("L" if image.mode == "1" else "RGB"))
     return np.asarray(image)
 
 

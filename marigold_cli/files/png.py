@@ -8,27 +8,35 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.files import pillow
-from marigold_cli.files.orientation import exif_block, exif_orientation
+from marigold_cli.files.icc import SRGB_PRIMARIES, gamma_profile
+from marigold_cli.files.orientation import exif_block, orientation_of
 from marigold_cli.files.raster import DecodePolicy, Raster, without_alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH = 24  # where in the file the header says it
 _MAX_PROFILE = 16 << 20  # [bytes]; real profiles are under 3 MB
+_UNIT = 100_000  # of gAMA and cHRM
+_SRGB_GAMMA = 0.45455  # what programs write that mean sRGB
+_SAME_GAMMA = 0.05  # as near as libpng takes for the same
+_SAME_COLOUR = 0.01
 _SUB, _UP = 1, 2  # row filters
 _GREY16, _PALETTE8 = b"\x10\x00", b"\x08\x03"  # bit depth and colour type
 
 
 def read_png(data: bytes, policy: DecodePolicy) -> Raster:
-    """Decode a PNG of any depth."""
-    if len(data) > _BIT_DEPTH and data[_BIT_DEPTH] == 16:
-        return _read_16_bit(data, policy)
-    return pillow.read_png(data, policy)
+    """Decode a PNG of any depth; without a profile its gamma counts, as in every browser."""
+    is_deep = len(data) > _BIT_DEPTH and data[_BIT_DEPTH] == 16
+    raster = _read_16_bit(data, policy) if is_deep else pillow.read_png(data, policy)
+    if raster.profile:
+        return raster
+    return replace(raster, profile=_described_colours(data, is_grey=raster.pixels.ndim == 2))
 
 
 def _read_16_bit(data: bytes, policy: DecodePolicy) -> Raster:
@@ -41,7 +49,7 @@ def _read_16_bit(data: bytes, policy: DecodePolicy) -> Raster:
     return Raster(
         pixels=without_alpha(samples),
         size=(height, width),
-        orientation=exif_orientation(chunks.get(b"eXIf", b"")),
+        orientation=orientation_of(chunks.get(b"eXIf", b""), _xmp(data)),
         profile=_profile(chunks.get(b"iCCP", b"")),
     )
 
@@ -62,6 +70,26 @@ def _profile(chunk: bytes) -> bytes:
         return zlib.decompressobj().decompress(packed[1:], _MAX_PROFILE)
     except zlib.error:
         return b""
+
+
+def _xmp(data: bytes) -> bytes:
+    """The XMP packet, which is one of any number of texts."""
+    texts = (content for name, content in _chunks(data) if name == b"iTXt")
+    return next((text for text in texts if text.startswith(b"XML:com.adobe.xmp\0")), b"")
+
+
+def _described_colours(data: bytes, is_grey: bool) -> bytes:
+    """A profile made of the chunks gAMA and cHRM; empty where they mean sRGB or are not there."""
+    chunks = dict(_chunks(data))
+    if b"sRGB" in chunks or b"cICP" in chunks or len(chunks.get(b"gAMA", b"")) != 4:
+        return b""
+    gamma = int.from_bytes(chunks[b"gAMA"], "big") / _UNIT
+    primaries = SRGB_PRIMARIES
+    if len(chunks.get(b"cHRM", b"")) == 32 and not is_grey:
+        primaries = tuple(value / _UNIT for value in struct.unpack(">8I", chunks[b"cHRM"]))
+    shift = max(abs(one - other) for one, other in zip(primaries, SRGB_PRIMARIES, strict=True))
+    is_srgb = abs(gamma / _SRGB_GAMMA - 1) < _SAME_GAMMA and shift < _SAME_COLOUR
+    return b"" if is_srgb else gamma_profile(gamma, primaries, is_grey)
 
 
 def encode_grey16(pixels: NDArray[np.uint16], text: str, orientation: int) -> bytes:

@@ -31,8 +31,8 @@ class DecodePolicy:
         if height * width > self.max_pixels:
             raise ImageError(
                 Kind.TOO_LARGE,
-                f"{width} x {height} = {height * width / 1e6:.0f} MP, "
-                f"the limit is {self.max_pixels / 1e6:g} MP; raise --max-pixels if it is yours",
+                f"{width} x {height} = {_megapixels(height * width)}, the limit is "
+                f"{_megapixels(self.max_pixels)}; raise --max-pixels if you trust this photo",
             )
 
     def reduction(self, height: int, width: int) -> int:
@@ -44,6 +44,11 @@ class DecodePolicy:
         return next(
             (by for by in (8, 4, 2) if all(-(-side // by) >= 2 * need for side, need in needed)), 1
         )
+
+
+def _megapixels(pixels: int) -> str:
+    """A number of pixels in words: "0.24 MP", "12 MP"."""
+    return f"{pixels / 1e6:,.0f} MP" if pixels >= 10_000_000 else f"{pixels / 1e6:.2g} MP"
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,15 @@ def without_alpha(samples: Pixels, lay: Callable[[Pixels, Pixels], Pixels] = ove
 
 def _beside(alpha: NDArray[np.float32], colours: Pixels) -> NDArray[np.float32]:
     return alpha if colours.ndim == 2 else alpha[..., None]
+
+
+def spread(samples: NDArray[np.uint8 | np.uint16], bits: int) -> Pixels:
+    """Spread integers of so many bits over the full range of their type."""
+    white = full_scale(samples.dtype)
+    if 2**bits - 1 == white:
+        return samples
+    wide = samples.astype(np.uint32) * np.uint32(white) // np.uint32(2**bits - 1)
+    return wide.astype(samples.dtype)
 
 
 def full_scale(dtype: np.dtype[np.generic]) -> int:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.extras import RAW
 from marigold_cli.files.raster import DecodePolicy, Raster
 
-IS_AVAILABLE = find_spec("rawpy") is not None
-_SUFFIXES = (
-    ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .srw"
-)
-RAW_SUFFIXES = frozenset(_SUFFIXES.split())
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF
 _SRGB_CURVE = (2.4, 12.92)
 
 
 def read_raw(data: bytes, policy: DecodePolicy) -> Raster:
     """Develop a raw file to 8-bit sRGB as the camera balanced it, at half size if that will do."""
-    if not IS_AVAILABLE:
-        raise ImageError(Kind.FORMAT, "raw photos need an extra: pip install 'marigold-cli[raw]'")
+    if not RAW.is_installed:
+        raise ImageError(Kind.FORMAT, f"{RAW.photos} need an extra: {RAW.command}")
     import rawpy
 
     with rawpy.imread(BytesIO(data)) as raw:

@@ -124,14 +124,17 @@ def _check(path: Path, status: os.stat_result) -> None:
     if status.st_size > _MAX_BYTES:
         raise ImageError(
             Kind.TOO_LARGE,
-            f"{path}: {status.st_size} bytes, the limit is {_MAX_BYTES}; is it a picture?",
+            f"{path}: {status.st_size} bytes, the limit is {_MAX_BYTES}; is it a photo?",
         )
 
 
+def kind_of(error: OSError) -> Kind:
+    """Why a file or folder cannot be read."""
+    return _KINDS.get(error.errno or 0, Kind.IO)
+
+
 def _explain(path: Path, error: OSError) -> ImageError:
-    return _failure(
-        path, _KINDS.get(error.errno or 0, Kind.IO), os.strerror(error.errno or errno.EIO)
-    )
+    return _failure(path, kind_of(error), os.strerror(error.errno or errno.EIO))
 
 
 def _failure(path: Path, kind: Kind, reason: str = "") -> ImageError:

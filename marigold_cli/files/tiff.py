@@ -9,7 +9,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from marigold_cli.errors import ImageError, Kind
-from marigold_cli.files.orientation import ORIENTATION_TAG
+from marigold_cli.files.orientation import ORIENTATION_TAG, orientation_of
 from marigold_cli.files.raster import (
     DecodePolicy,
     Pixels,
@@ -18,9 +18,10 @@ from marigold_cli.files.raster import (
     full_scale,
     over_white,
     over_white_premultiplied,
+    spread,
 )
 
-_PROFILE = 34675  # tag
+_PROFILE, _XMP = 34675, 700  # tags
 _MIN_IS_WHITE, _PALETTE, _YCBCR = 0, 3, 6
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # channels by photometric interpretation
 _JPEG = (6, 7)  # compressions; decoding them turns YCbCr into RGB
@@ -93,13 +94,13 @@ def _colours(page: tifffile.TiffPage, samples: NDArray[np.generic]) -> Pixels:
         return _look_up(page.colormap, samples[..., 0])
     kinds = tuple(page.extrasamples)
     has_alpha = samples.shape[2] > channels and kinds[:1] in ((_PREMULTIPLIED,), (_STRAIGHT,))
-    spread = _spread(samples[..., : channels + has_alpha], page.bitspersample)
-    colours = spread[..., 0] if channels == 1 else spread[..., :channels]
+    full = _unpack(samples[..., : channels + has_alpha], page.bitspersample)
+    colours = full[..., 0] if channels == 1 else full[..., :channels]
     if page.photometric == _MIN_IS_WHITE:
         colours = full_scale(colours.dtype) - colours
     if has_alpha and channels < 4:  # paper is white already
         lay = over_white_premultiplied if kinds[0] == _PREMULTIPLIED else over_white
-        return lay(colours, spread[..., channels])
+        return lay(colours, full[..., channels])
     return colours
 
 
@@ -110,7 +111,7 @@ def _look_up(colormap: NDArray[np.uint16], indices: NDArray[np.generic]) -> Pixe
     return colours
 
 
-def _spread(samples: NDArray[np.generic], bits: int) -> Pixels:
+def _unpack(samples: NDArray[np.generic], bits: int) -> Pixels:
     """Bring any unsigned integer or float type to uint8, uint16 or float32 over its full range."""
     kind, width = samples.dtype.kind, samples.dtype.itemsize * 8
     if kind == "b":
@@ -120,11 +121,7 @@ def _spread(samples: NDArray[np.generic], bits: int) -> Pixels:
     if width > 16:
         share: Pixels = (samples.astype(np.float64) / (2**bits - 1)).astype(np.float32)
         return share
-    if bits == width:
-        return samples.astype(np.uint8 if width == 8 else np.uint16, copy=False)
-    white = 255 if width == 8 else 65535
-    spread = samples.astype(np.uint32) * np.uint32(white) // np.uint32(2**bits - 1)
-    return spread.astype(np.uint8 if width == 8 else np.uint16)
+    return spread(samples.astype(np.uint8 if width == 8 else np.uint16, copy=False), bits)
 
 
 def _check_range(values: NDArray[np.float32]) -> Pixels:
@@ -138,7 +135,10 @@ def _check_range(values: NDArray[np.float32]) -> Pixels:
 
 
 def _orientation(page: tifffile.TiffPage) -> int:
-    value = page.tags.valueof(ORIENTATION_TAG, 1)
+    value = page.tags.valueof(ORIENTATION_TAG)
+    if value is None:
+        packet = page.tags.valueof(_XMP, b"")
+        return orientation_of(b"", packet if isinstance(packet, bytes) else b"")
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from marigold_cli.errors import NoInputError
+from marigold_cli.errors import Kind, NoInputError
 from marigold_cli.files.decode import SUFFIXES
+from marigold_cli.files.extras import EXTRAS, Extra
+from marigold_cli.files.source import kind_of
 
 _OURS = ".marigold"  # the folder of a run, in its output folder
 _BINDING = "marigold.json"  # the file of a run, likewise
@@ -27,6 +30,36 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A folder that cannot be read, so that its photos are missing.
+
+    Attributes:
+        name: Below where the search began, with a slash at its end; no photo has such a name.
+        kind: Why, in one word.
+        message: Why, and what to do.
+    """
+
+    name: str
+    kind: Kind
+    message: str
+
+
+@dataclass
+class Sights:
+    """What a walk meets beside photos; filled while it goes on.
+
+    Attributes:
+        unread: Folders that cannot be read.
+        needy: Photos that need an extra that is not installed.
+        others: How many other files there are, by suffix.
+    """
+
+    unread: list[Unread] = field(default_factory=list)
+    needy: list[tuple[str, Extra]] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
 class Walk:
     """A way to look through folders.
 
@@ -34,11 +67,13 @@ class Walk:
         out: The output folder with all links resolved; it and what is in it is never found.
         recurse: Whether folders in folders are looked through.
         follow_links: Whether links to folders are; a link back to a folder above is not.
+        sights: What else is met on the way.
     """
 
     out: str
     recurse: bool = True
     follow_links: bool = False
+    sights: Sights = field(default_factory=Sights)
 
     def photos(self, start: Found) -> Iterator[Found]:
         """Find what looks like a photo in a folder.
@@ -48,8 +83,9 @@ class Walk:
         """
         for folder, entries in self._folders(start, self.recurse):
             for entry in entries:
-                if _looks_like_photo(entry) and not self._is_output_link(entry):
-                    yield _below(folder, entry)
+                found = _below(folder, entry)
+                if self._is_photo(found, entry):
+                    yield found
 
     def glob(self, pattern: str) -> Iterator[Found]:
         """Find the photos that fit a pattern, and those in folders that fit it, as a shell would.
@@ -72,7 +108,7 @@ class Walk:
             return
         if self.is_output(folder.path):
             return
-        for entry in _visible(folder.path, hidden=head.startswith(".")):
+        for entry in self._visible(folder, hidden=head.startswith(".")):
             if not fnmatchcase(entry.name, head):
                 continue
             if rest and self._is_entered(entry):
@@ -83,8 +119,22 @@ class Walk:
     def _last(self, found: Found, entry: os.DirEntry[str]) -> Iterator[Found]:
         if self._is_entered(entry):
             yield from self.photos(found)
-        elif _looks_like_photo(entry) and not self._is_output_link(entry):
+        elif self._is_photo(found, entry):
             yield found
+
+    def _is_photo(self, found: Found, entry: os.DirEntry[str]) -> bool:
+        """Whether a name says that it is a photo; what else it is, is noted."""
+        if _is_folder(entry) or self._is_output_link(entry):
+            return False
+        _, dot, ending = entry.name.rpartition(".")
+        suffix = dot + ending.lower() if dot else ""
+        if suffix in SUFFIXES:
+            return True
+        if extra := next((extra for extra in EXTRAS if suffix in extra.suffixes), None):
+            self.sights.needy.append((found.name, extra))
+        else:
+            self.sights.others[suffix] += 1
+        return False
 
     def _folders(
         self, start: Found, recurse: bool
@@ -96,7 +146,7 @@ class Walk:
             folder, line = waiting.pop()
             if self._is_output(line[-1]):
                 continue
-            entries = _visible(folder.path, must_be_readable=folder is start)
+            entries = self._visible(folder)
             if folder is not start and any(entry.name == _BINDING for entry in entries):
                 _logger.info("%s: left out, it holds results of an earlier run", folder.path)
                 continue
@@ -106,6 +156,20 @@ class Walk:
                     real = _real(entry, line[-1])
                     if real not in line:
                         waiting.append((_below(folder, entry), (*line, real)))
+
+    def _visible(self, folder: Found, hidden: bool = False) -> list[os.DirEntry[str]]:
+        """What is in a folder; one that cannot be read is noted, unless the search begins there."""
+        try:
+            with os.scandir(folder.path) as entries:
+                return [entry for entry in entries if hidden or not entry.name.startswith(".")]
+        except OSError as error:
+            message = f"{folder.path}: the folder cannot be read ({os.strerror(error.errno or 0)})"
+            if not folder.name:
+                raise NoInputError(message) from error
+            advice = "make it readable or leave it out with --exclude"
+            unread = Unread(f"{folder.name}/", kind_of(error), f"{message}; {advice}")
+            self.sights.unread.append(unread)
+            return []
 
     def _is_entered(self, entry: os.DirEntry[str]) -> bool:
         return _is_folder(entry) and (self.follow_links or not entry.is_symlink())
@@ -158,20 +222,6 @@ def _below(folder: Found, entry: os.DirEntry[str]) -> Found:
     return Found(entry.path, f"{folder.name}/{entry.name}" if folder.name else entry.name)
 
 
-def _visible(
-    folder: str, hidden: bool = False, must_be_readable: bool = False
-) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if hidden or not entry.name.startswith(".")]
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        if must_be_readable:
-            raise NoInputError(f"{folder}: the folder cannot be read ({reason})") from error
-        _logger.warning("%s: left out, the folder cannot be read (%s)", folder, reason)
-        return []
-
-
 def _real(entry: os.DirEntry[str], folder: str) -> str:
     """An entry's path without links, given that of its folder."""
     return os.path.realpath(entry.path) if entry.is_symlink() else f"{folder}/{entry.name}"
@@ -182,8 +232,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def _looks_like_photo(entry: os.DirEntry[str]) -> bool:
-    _, dot, ending = entry.name.rpartition(".")
-    return dot + ending.lower() in SUFFIXES and not _is_folder(entry)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import ImageError, Kind
-from marigold_cli.files.orientation import exif_orientation
+from marigold_cli.files.orientation import orientation_of
 from marigold_cli.files.raster import DecodePolicy, Raster, without_alpha
 
 
@@ -28,7 +28,7 @@ def read_webp(data: bytes, policy: DecodePolicy) -> Raster:
     return Raster(
         pixels=without_alpha(samples),
         size=(height, width),
-        orientation=exif_orientation(chunks.get(b"EXIF", b"")),
+        orientation=orientation_of(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b"")),
         profile=chunks.get(b"ICCP", b""),
     )
 

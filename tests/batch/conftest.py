@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.batch.options import OutputOptions, Policy, RunOptions
-from marigold_cli.batch.plan import Plan, make_plan
+from marigold_cli.batch.plan import Plan
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import Event
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import Settings, make_settings
@@ -24,7 +25,9 @@ from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.files.decode import Photo
-from marigold_cli.files.discover import ImageRef
+from marigold_cli.files.discover import Discovery, ImageRef
+from marigold_cli.files.extras import Extra
+from marigold_cli.files.walk import Unread
 from marigold_cli.inference.options import Noise, PredictOptions, Recipe, Spacing
 
 LONG_AGO = 1_500_000_000  # photos are older than the coarsest clock of a file system
@@ -96,6 +99,8 @@ class Studio:
     ensemble: int = 1
     output: OutputOptions = field(default_factory=OutputOptions)
     diary: Diary = field(default_factory=Diary)
+    unread: tuple[Unread, ...] = ()
+    left_out: dict[Extra, int] = field(default_factory=dict)
 
     @property
     def photos(self) -> Path:
@@ -143,13 +148,16 @@ class Studio:
         files = sorted(path for path in self.photos.rglob("*") if not path.is_dir())
         return [ImageRef(path, path.relative_to(self.photos).as_posix()) for path in files]
 
+    def found(self) -> Discovery:
+        return Discovery(tuple(self.refs()), self.unread, self.left_out)
+
     def settings(self) -> Settings:
         recipe = CARD.decide(PredictOptions(ensemble=self.ensemble))
         output = replace(self.output, formats=self.formats)
-        return make_settings(CARD, recipe, output, "auto", None)
+        return make_settings(CARD, recipe, output, "float32", None)
 
     def plan(self, policy: Policy | None = None) -> Plan:
-        return make_plan(self.refs(), self.settings(), self.out, policy or Policy(fsync=False))
+        return make_plan(self.found(), self.settings(), self.out, policy or Policy(fsync=False))
 
     def run(
         self,

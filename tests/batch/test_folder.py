@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import socket
 import stat
 from dataclasses import replace
@@ -13,10 +14,10 @@ from filelock import FileLock
 
 from marigold_cli.batch.folder import bind, occupied, read_binding
 from marigold_cli.batch.options import Policy
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.settings import fingerprint
 from marigold_cli.errors import (
     ForeignFileError,
-    OutputError,
     OutputInUseError,
     SettingsMismatchError,
 )
@@ -153,11 +154,69 @@ def test_links_in_the_place_of_our_files_harm_no_one(studio, tmp_path):
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(studio):
-    studio.out.write_bytes(b"")
+@pytest.mark.parametrize("below", ["", "deep/er"])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_what_stands_in_the_place_of_the_folder_is_told_before_any_work(studio, kind, below):
+    studio.shoot("a.png")
+    if kind == "file":
+        studio.out.write_bytes(b"precious")
+    else:
+        studio.out.symlink_to("nowhere")
+    out = studio.out / below
 
-    with pytest.raises(OutputError, match="depths"), occupied(studio.out, fsync=False):
+    with pytest.raises(ForeignFileError, match=r"depths: a .* stands where"):
+        make_plan(studio.found(), studio.settings(), out, Policy())
+    with pytest.raises(ForeignFileError), occupied(out, fsync=False):
         pass
+
+    assert not studio.out.is_dir()
+    assert not (studio.root / "nowhere").exists()
+
+
+def test_a_link_to_a_folder_is_a_folder(studio, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    studio.out.symlink_to(tmp_path / "elsewhere")
+    studio.shoot("a.png")
+
+    assert studio.run().done == 1
+    assert (tmp_path / "elsewhere" / "a_depth.npy").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder"])
+def test_what_stands_in_the_place_of_the_lock_is_refused(studio, tmp_path, kind):
+    studio.shoot("a.png")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    lock = studio.out / ".marigold" / "lock"
+    lock.parent.mkdir(parents=True, mode=0o700)
+    if kind == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(victim if kind == "link" else tmp_path / "nowhere")
+
+    with pytest.raises(ForeignFileError, match="lock"):
+        studio.run()
+
+    assert victim.read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere").exists()
+    assert studio.records() == []
+
+
+def test_what_a_run_leaves_that_died_while_it_loaded_its_model_is_swept(studio, luminance, child):
+    studio.shoot("a.png")
+
+    def killed():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError
+
+    code = child(lambda: studio.run(open_predictor=killed).exit_code)
+    left = list(studio.out.glob(".marigold/tmp-*"))
+    before = studio.snapshot()
+    summary = studio.run()
+
+    assert (code, len(left), before) == (-signal.SIGTERM, 1, {})
+    assert summary.done == 1
+    assert list(studio.out.glob(".marigold/tmp-*")) == []
 
 
 def leftover(studio, host: str, pid: int, age_s: float = 0) -> Path:

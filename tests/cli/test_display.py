@@ -10,8 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.options import OutputOptions, Policy
-from marigold_cli.batch.plan import Plan, make_plan
+from marigold_cli.batch.plan import Plan
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import (
     Event,
     JobDone,
@@ -27,7 +29,7 @@ from marigold_cli.batch.progress import (
     Warned,
 )
 from marigold_cli.batch.settings import make_settings
-from marigold_cli.batch.summary import Failure, Summary
+from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.cli.board import Board
 from marigold_cli.cli.display import Display, Heartbeat, QuietDisplay, RichDisplay, make_display
@@ -35,7 +37,7 @@ from marigold_cli.cli.events import JsonLog, Several, opened, to_line
 from marigold_cli.cli.wording import Course, clock, count, fit, rate, size, step
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ExitCode, OutputError
-from marigold_cli.files.discover import ImageRef
+from marigold_cli.files.discover import Discovery, ImageRef
 from marigold_cli.inference.options import PredictOptions, Spacing
 
 HOSTILE = "a\x1b]52;c;aGk=\x07[/]\u202e\n.jpg"
@@ -47,9 +49,9 @@ def plan(tmp_path: Path) -> Plan:
     """Three new photos, ten members each."""
     card = Card("tiny", tmp_path, "0" * 16, DepthKind.AFFINE_DEPTH, "ddim", 4, 64, Spacing.TRAILING)
     recipe = card.decide(PredictOptions(ensemble=10))
-    settings = make_settings(card, recipe, OutputOptions(), "auto", None)
+    settings = make_settings(card, recipe, OutputOptions(), "float32", None)
     refs = [ImageRef(tmp_path / name, name) for name in ("day1/a.jpg", "b.jpg", HOSTILE)]
-    return make_plan(refs, settings, tmp_path / "out", Policy())
+    return make_plan(Discovery(tuple(refs)), settings, tmp_path / "out", Policy())
 
 
 @pytest.fixture

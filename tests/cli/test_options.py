@@ -11,6 +11,7 @@ import typer
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
 from marigold_cli.cli import app, job
 from marigold_cli.cli.run import run
+from marigold_cli.cli.values import duration, pixels
 from marigold_cli.files.discover import Selection
 from marigold_cli.files.writers import WRITERS
 from marigold_cli.inference.options import PredictOptions
@@ -82,7 +83,7 @@ def test_without_flags_the_defaults_are_those_of_the_options(
     ("kind", "elsewhere"),
     [
         (Selection, {}),
-        (PredictOptions, {"reduction"}),  # the ensemble's median is what Marigold means
+        (PredictOptions, {}),
         (ModelOptions, {"name"}),
         (OutputOptions, {"size"}),
         (Policy, {"retry_failed", "max_time_s", "grace_s"}),
@@ -100,6 +101,7 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
     line = (
         "run a b -o there --include *.jpg --exclude x* --exclude y* --no-recurse --follow-links"
         " --model m --revision r --dtype float16 --device cpu --vae v --steps 7 --ensemble 3"
+        " --reduction mean"
         " --resolution 0 --seed 5 --timesteps leading --noise zeros --resample bicubic"
         " --format png,exr --format npy --colormap turbo --uncertainty --invert"
         " --output-size processing --grid upright --max-pixels 5M --overwrite --resume"
@@ -122,6 +124,7 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
                 timesteps="leading",
                 noise="zeros",
                 resample="bicubic",
+                reduction="mean",
             ),
             model=ModelOptions("m", "r", "cpu", "float16", "v"),
             output=OutputOptions(
@@ -148,3 +151,10 @@ def test_the_help_of_format_names_every_writer() -> None:
     option = next(one for one in COMMANDS["marigold run"].params if "--format" in one.opts)
 
     assert all(name in option.help for name in WRITERS)
+
+
+def test_defaults_in_words_are_the_defaults() -> None:
+    shown = {one.name: one.show_default for one in COMMANDS["marigold run"].params}
+
+    assert pixels(shown["max_pixels"]) == Policy.max_pixels
+    assert duration(shown["grace"]) == Policy.grace_s

@@ -5,13 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from marigold_cli import __version__
+from marigold_cli.batch.signals import STOPPING
 from marigold_cli.errors import ExitCode
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
+SUFFIXES = (".npy", ".png")
 MARIGOLD = [sys.executable, "-m", "marigold_cli"]
 
 
@@ -80,29 +86,98 @@ def test_a_reader_that_leaves_does_not_stop_the_run(
     assert (out / "day1" / "b_depth.npy").exists()
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
-    ],
-)
 def test_a_stopped_run_dies_of_the_signal_and_leaves_no_half_file(
-    number: signal.Signals, photos: Path, checkpoint: Path, tmp_path: Path
+    photos: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     line = ["run", photos, "--out", out, "--model", checkpoint, "--steps", "900", "--grace", "0s"]
     process = start(*line, "--log-json", "-")
-    assert process.stdout
 
+    send_at(process, "StepDone", signal.SIGINT)
+    _, err = process.communicate()
+
+    assert process.returncode == -signal.SIGINT
+    assert "stopping: SIGINT" in err
+    assert not list(out.rglob("*_depth.npy"))
+    assert {path.name for path in (out / ".marigold").iterdir()} <= {"lock"}
+
+
+def send_at(process: subprocess.Popen[str], event: str, number: signal.Signals) -> None:
+    """Send a signal when the log tells of an event for the first time."""
+    assert process.stdout
     for text in process.stdout:
-        if json.loads(text)["event"] == "StepDone":
+        if json.loads(text)["event"] == event:
             process.send_signal(number)
-            break
+            return
+
+
+# The whole program but for the networks, so that it starts in a second: a step takes 10 ms.
+PATIENT = """
+import sys, time, types
+
+class Patient:
+    name, device, dtype, reason, long_edge, batch_size = "patient", "cpu", "float32", "", None, 1
+
+    def predict(self, photos, on_step):
+        for step in range(10_000):
+            time.sleep(0.01)
+            on_step(step + 1, 10_000)
+
+room = types.ModuleType("marigold_cli.checkpoints.predictor")
+room.open_predictor = lambda *_: Patient()
+sys.modules[room.__name__] = room
+
+from marigold_cli.cli import run_and_exit
+run_and_exit()
+"""
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_every_stopping_signal_ends_the_whole_program(
+    number: signal.Signals, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    line = ["run", photos, "--out", out, "--model", "tiny", "--dtype", "float32", "--grace", "0s"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, *map(str, line), "--log-json", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    send_at(process, "StepDone", number)
     _, err = process.communicate()
 
     assert process.returncode == -number
     assert f"stopping: {number.name}" in err
     assert not list(out.rglob("*_depth.npy"))
     assert {path.name for path in (out / ".marigold").iterdir()} <= {"lock"}
+
+
+def test_a_killed_run_goes_on_to_what_an_unbroken_one_gives(
+    call: Callable[..., Any], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("coffee", "palace", "motorcycle"):
+        with Image.open(SAMPLES / f"{name}.jpg") as sample:
+            sample.resize((256, 192)).save(photos / f"{name}.png")
+    line = ["run", photos, "--fast", "--model", "tiny", "--device", "cpu", "--batch-size", "1"]
+
+    process = start(*line, "--out", tmp_path / "broken", "--log-json", "-")
+    send_at(process, "JobDone", signal.SIGKILL)
+    process.communicate()
+    resumed = call(*line, "--out", tmp_path / "broken", "--json")
+    call(*line, "--out", tmp_path / "whole")
+
+    summary = json.loads(resumed.out)
+    assert process.returncode == -signal.SIGKILL
+    assert summary["skipped"] >= 1
+    assert summary["skipped"] + summary["done"] == 3
+    assert results(tmp_path / "broken") == results(tmp_path / "whole")
+    assert len(results(tmp_path / "whole")) == 6
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """Every result in an output folder."""
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.suffix in SUFFIXES}

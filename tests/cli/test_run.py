@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from marigold_cli.errors import ExitCode
+from marigold_cli.files import walk
+from marigold_cli.files.extras import HEIC
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
 
@@ -189,7 +191,8 @@ def test_a_list_of_photos_may_come_from_a_file(
         "run", "--files-from", tmp_path / "list", "-0", "--model", checkpoint, "--dry-run", "--json"
     )  # fmt: skip
 
-    assert [job["name"] for job in json.loads(answer.out)["jobs"]] == ["a.png"]
+    name = (photos / "a.png").relative_to("/").as_posix()  # an absolute path keeps its folders
+    assert [job["name"] for job in json.loads(answer.out)["jobs"]] == [name]
 
 
 def test_a_device_that_is_not_there_is_told_apart(run: Call, tmp_path: Path) -> None:
@@ -205,6 +208,64 @@ def test_an_output_folder_that_cannot_be_made_is_told_apart(run: Call) -> None:
     answer = run("--out", "/proc/none/out")
 
     assert answer.code == ExitCode.OUTPUT
+
+
+def test_a_file_in_the_place_of_the_output_folder_is_refused_before_any_work(
+    run: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_bytes(b"precious")
+
+    answer = run("--out", tmp_path / "taken")
+
+    assert answer.code == ExitCode.REFUSED
+    assert "taken: a file stands where the output folder is needed; move it away" in answer.err
+    assert "in float32" not in answer.err  # no model was loaded
+
+
+@pytest.fixture
+def abyss(photos: Path) -> str:
+    """A folder among the photos whose path is longer than any may be: nobody can read it."""
+    longest = "d" * 250
+    here = os.open(photos, os.O_RDONLY)
+    for _ in range(18):
+        os.mkdir(longest, dir_fd=here)
+        below = os.open(longest, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    return f"{longest}/{longest}"
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_photos_are_done(
+    run: Call, call: Call, abyss: str, tmp_path: Path
+) -> None:
+    plan = run("--dry-run")
+    answer = run("--quiet", "--json")
+    status = call("status", tmp_path / "out")
+
+    (failed,) = json.loads(answer.out)["failed"]
+    assert "unread   " in plan.out
+    assert (answer.code, json.loads(answer.out)["done"]) == (ExitCode.PARTIAL, 2)
+    assert failed["name"].startswith(abyss)
+    assert failed["name"].endswith("/")
+    assert "the folder cannot be read (File name too long)" in answer.err
+    assert (status.code, "failed      1\n" in status.out) == (ExitCode.PARTIAL, True)
+
+
+def test_photos_that_need_an_extra_are_told_once_and_do_not_fail_the_run(
+    run: Call, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "SUFFIXES", walk.SUFFIXES - HEIC.suffixes)
+    (photos / "c.heic").write_bytes(b"x")
+    (photos / "d.HEIC").write_bytes(b"x")
+
+    plan, answer = run("--dry-run"), run("--json")
+
+    told = "2 HEIC photos (to read them: pip install 'marigold-cli[heic]')"
+    assert f"left out {told}" in plan.out
+    assert answer.err.count("warning: 2 HEIC photos left out") == 1
+    assert f"left out {told}" in answer.err
+    assert (answer.code, json.loads(answer.out)["left_out"]) == (0, {"heic": 2})
 
 
 def test_a_time_limit_stops_the_run_for_another_time(run: Call, tmp_path: Path) -> None:
@@ -224,6 +285,7 @@ def test_a_finished_run_can_be_looked_at_and_verified(
 
     assert status.code == 0
     assert re.search(r"done +2\n", status.out)
+    assert "\n  formats color+npy\n" in status.out
     assert (verify.code, verify.out) == (0, "2 photos whole\n")
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 from skimage import data as pictures
 
 from marigold_cli.errors import ImageError
@@ -336,7 +338,8 @@ def test_the_limit_counts_pixels_to_the_last(
 ) -> None:
     data = encode(colours, kind)
 
-    with pytest.raises(ImageError, match="64 x 48 = 0 MP") as failure:
+    words = r"64 x 48 = 0\.0031 MP, the limit is 0\.0031 MP; raise --max-pixels"
+    with pytest.raises(ImageError, match=words) as failure:
         open_photo(data, policy=DecodePolicy(max_pixels=64 * 48 - 1))
 
     assert failure.value.kind == "too-large"
@@ -401,6 +404,48 @@ def test_what_is_no_photo_is_a_named_failure(
 
 def test_contents_count_and_not_the_name(open_photo: Open, colours: NDArray[np.uint8]) -> None:
     assert np.array_equal(open_photo(encode(colours, "PNG"), "misnamed.jpg").pixels, colours)
+
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" %s</rdf:RDF></x:xmpmeta>"""
+XMP_FORMS = [
+    b'tiff:Orientation="6"/>',
+    b"><tiff:Orientation>6</tiff:Orientation></rdf:Description>",
+]
+
+
+def with_packet(kind: str, packet: bytes, colours: NDArray[np.uint8], **options: object) -> bytes:
+    image = Image.fromarray(colours)
+    if kind == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", packet.decode())
+        return encode(image, kind, pnginfo=info, **options)
+    if kind == "TIFF":
+        file = BytesIO()
+        tags = [(700, 1, len(packet), packet, True)]
+        tifffile.imwrite(file, colours, photometric="rgb", metadata=None, extratags=tags)
+        return file.getvalue()
+    return encode(image, kind, xmp=packet, **options)
+
+
+@pytest.mark.parametrize("form", XMP_FORMS)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_where_exif_is_silent_xmp_says_how_to_turn(
+    open_photo: Open, colours: NDArray[np.uint8], kind: str, form: bytes
+) -> None:
+    photo = open_photo(with_packet(kind, XMP % form, colours))
+
+    assert (photo.orientation, photo.size) == (6, (64, 48))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_has_the_last_word_on_how_to_turn(
+    open_photo: Open, colours: NDArray[np.uint8], kind: str
+) -> None:
+    data = with_packet(kind, XMP % XMP_FORMS[0], colours, exif=turned(1))
+
+    assert open_photo(data).orientation == 1
 
 
 def test_broken_exif_is_no_reason_to_fail_or_warn(

@@ -13,10 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marigold_cli.errors import CollisionError, NoInputError, UsageError
-from marigold_cli.files.discover import ImageRef, Selection, discover, read_list
+from marigold_cli.files import walk
+from marigold_cli.files.decode import SUFFIXES
+from marigold_cli.files.discover import EVERYTHING, ImageRef, Selection, discover, read_list
+from marigold_cli.files.extras import HEIC, RAW
 
 Fill = Callable[[Sequence[str]], None]
 OUT = Path("depths")
+
+
+def photos_of(
+    inputs: Sequence[str],
+    out: Path,
+    selection: Selection = EVERYTHING,
+    listed: Sequence[str] = (),
+) -> tuple[ImageRef, ...]:
+    return discover(inputs, out, selection, listed).photos
 
 
 def names(refs: Sequence[ImageRef]) -> list[str]:
@@ -26,7 +38,7 @@ def names(refs: Sequence[ImageRef]) -> list[str]:
 def test_a_folder_is_mirrored_and_only_photos_are_taken(fill: Fill) -> None:
     fill(["p/a.jpg", "p/day1/b.PNG", "p/day1/deep/c.tiff", "p/notes.txt", "p/film.mp4"])
 
-    refs = discover(["p"], OUT)
+    refs = photos_of(["p"], OUT)
 
     assert names(refs) == ["a.jpg", "day1/b.PNG", "day1/deep/c.tiff"]
     assert [ref.path for ref in refs] == [Path("p") / ref.name for ref in refs]
@@ -35,7 +47,7 @@ def test_a_folder_is_mirrored_and_only_photos_are_taken(fill: Fill) -> None:
 def test_nothing_named_means_the_current_folder(fill: Fill) -> None:
     fill(["a.jpg", "day/b.jpg"])
 
-    refs = discover([], OUT)
+    refs = photos_of([], OUT)
 
     assert names(refs) == ["a.jpg", "day/b.jpg"]
 
@@ -43,7 +55,7 @@ def test_nothing_named_means_the_current_folder(fill: Fill) -> None:
 def test_photos_come_in_natural_order(fill: Fill) -> None:
     fill([f"p/IMG_{number}.jpg" for number in (10, 2, 1, 100)] + ["p/day10/a.jpg", "p/day9/a.jpg"])
 
-    refs = discover(["p"], OUT)
+    refs = photos_of(["p"], OUT)
 
     assert names(refs) == [
         "day9/a.jpg",
@@ -58,7 +70,7 @@ def test_photos_come_in_natural_order(fill: Fill) -> None:
 def test_a_named_file_is_taken_whatever_it_is_called(fill: Fill) -> None:
     fill(["in/scan.dat", "in/.hidden.jpg"])
 
-    refs = discover(["in/scan.dat", "in/.hidden.jpg"], OUT)
+    refs = photos_of(["in/scan.dat", "in/.hidden.jpg"], OUT)
 
     assert names(refs) == [".hidden.jpg", "scan.dat"]
 
@@ -66,7 +78,7 @@ def test_a_named_file_is_taken_whatever_it_is_called(fill: Fill) -> None:
 def test_hidden_files_and_folders_are_left_out_of_folders(fill: Fill) -> None:
     fill(["p/a.jpg", "p/.thumbnails/b.jpg", "p/.c.jpg", "p/._a.jpg"])
 
-    refs = discover(["p"], OUT)
+    refs = photos_of(["p"], OUT)
 
     assert names(refs) == ["a.jpg"]
 
@@ -74,7 +86,7 @@ def test_hidden_files_and_folders_are_left_out_of_folders(fill: Fill) -> None:
 def test_an_existing_name_wins_over_its_reading_as_a_glob(fill: Fill) -> None:
     fill(["photo[1].jpg", "photo1.jpg", "set[a]/x.jpg", "seta/y.jpg"])
 
-    refs = discover(["photo[1].jpg", "set[a]"], OUT)
+    refs = photos_of(["photo[1].jpg", "set[a]"], OUT)
 
     assert names(refs) == ["photo[1].jpg", "x.jpg"]
 
@@ -82,9 +94,9 @@ def test_an_existing_name_wins_over_its_reading_as_a_glob(fill: Fill) -> None:
 def test_a_glob_keeps_the_folders_behind_its_fixed_part(fill: Fill) -> None:
     fill(["p/2023/a.jpg", "p/2024/x/b.jpg", "p/2024/c.png", "p/d.jpg", "q/e.jpg"])
 
-    deep = discover(["p/**/*.jpg"], OUT)
-    flat = discover(["p/*/*.jpg"], OUT)
-    start = discover(["*/*.jpg"], OUT)
+    deep = photos_of(["p/**/*.jpg"], OUT)
+    flat = photos_of(["p/*/*.jpg"], OUT)
+    start = photos_of(["*/*.jpg"], OUT)
 
     assert names(deep) == ["2023/a.jpg", "2024/x/b.jpg", "d.jpg"]
     assert names(flat) == ["2023/a.jpg"]
@@ -94,9 +106,9 @@ def test_a_glob_keeps_the_folders_behind_its_fixed_part(fill: Fill) -> None:
 def test_a_glob_takes_only_photos_and_looks_into_folders_it_names(fill: Fill) -> None:
     fill(["p/a.jpg", "p/a.txt", "p/day1/b.jpg", "p/day2/c.jpg", "p/.h/d.jpg"])
 
-    everything = discover(["p/*"], OUT)
-    days = discover(["p/day*"], OUT, Selection(recurse=False))
-    starred = discover(["p/**"], OUT)
+    everything = photos_of(["p/*"], OUT)
+    days = photos_of(["p/day*"], OUT, Selection(recurse=False))
+    starred = photos_of(["p/**"], OUT)
 
     assert names(everything) == ["a.jpg", "day1/b.jpg", "day2/c.jpg"]
     assert names(days) == ["day1/b.jpg", "day2/c.jpg"]
@@ -106,7 +118,7 @@ def test_a_glob_takes_only_photos_and_looks_into_folders_it_names(fill: Fill) ->
 def test_an_absolute_glob_works_as_well(fill: Fill, folder: Path) -> None:
     fill(["p/a/b.jpg"])
 
-    refs = discover([f"{folder}/p/**/*.jpg"], OUT)
+    refs = photos_of([f"{folder}/p/**/*.jpg"], OUT)
 
     assert names(refs) == ["a/b.jpg"]
 
@@ -114,7 +126,7 @@ def test_an_absolute_glob_works_as_well(fill: Fill, folder: Path) -> None:
 def test_the_same_photo_named_twice_is_done_once(fill: Fill, folder: Path) -> None:
     fill(["p/a.jpg"])
 
-    refs = discover(["p", "p/a.jpg", str(folder / "p/a.jpg"), "p/*.jpg", "./p"], OUT)
+    refs = photos_of(["p", "p/a.jpg", str(folder / "p/a.jpg"), "p/*.jpg", "./p"], OUT)
 
     assert names(refs) == ["a.jpg"]
 
@@ -124,7 +136,7 @@ def test_the_output_folder_is_never_read(fill: Fill) -> None:
     Path("p/link.png").symlink_to("depths/a_color.png")
     Path("p/depths_link").symlink_to("depths", target_is_directory=True)
 
-    refs = discover(
+    refs = photos_of(
         [
             "p",
             "p/depths",
@@ -145,7 +157,7 @@ def test_an_output_folder_behind_a_link_is_recognised(fill: Fill) -> None:
     fill(["p/a.jpg", "p/real/a_color.png"])
     Path("out").symlink_to("p/real", target_is_directory=True)
 
-    refs = discover(["p"], Path("out"))
+    refs = photos_of(["p"], Path("out"))
 
     assert names(refs) == ["a.jpg"]
 
@@ -153,8 +165,8 @@ def test_an_output_folder_behind_a_link_is_recognised(fill: Fill) -> None:
 def test_an_input_that_is_the_output_folder_has_nothing_to_offer(fill: Fill) -> None:
     fill(["p/a.jpg"])
 
-    with pytest.raises(NoInputError, match="output folder p is never searched"):
-        discover(["p"], Path("p"))
+    with pytest.raises(NoInputError, match="nor is the output folder p"):
+        photos_of(["p"], Path("p"))
 
 
 def test_linked_files_are_read_and_linked_folders_only_when_asked(fill: Fill) -> None:
@@ -162,8 +174,8 @@ def test_linked_files_are_read_and_linked_folders_only_when_asked(fill: Fill) ->
     Path("p/linked.jpg").symlink_to("../other/b.jpg")
     Path("p/folder").symlink_to("../other", target_is_directory=True)
 
-    plain = discover(["p"], OUT)
-    followed = discover(["p"], OUT, Selection(follow_links=True))
+    plain = photos_of(["p"], OUT)
+    followed = photos_of(["p"], OUT, Selection(follow_links=True))
 
     assert names(plain) == ["a.jpg", "linked.jpg"]
     assert names(followed) == ["a.jpg", "folder/b.jpg", "linked.jpg"]
@@ -173,7 +185,7 @@ def test_a_folder_that_is_named_is_entered_even_if_it_is_a_link(fill: Fill) -> N
     fill(["other/b.jpg"])
     Path("p").symlink_to("other", target_is_directory=True)
 
-    assert names(discover(["p"], OUT)) == ["b.jpg"]
+    assert names(photos_of(["p"], OUT)) == ["b.jpg"]
 
 
 def test_loops_of_links_come_to_an_end(fill: Fill) -> None:
@@ -183,8 +195,8 @@ def test_loops_of_links_come_to_an_end(fill: Fill) -> None:
     Path("p/b/side").symlink_to("../a", target_is_directory=True)
     Path("p/self.jpg").symlink_to("self.jpg")
 
-    refs = discover(["p"], OUT, Selection(follow_links=True))
-    globbed = discover(["p/**/*.jpg"], OUT)
+    refs = photos_of(["p"], OUT, Selection(follow_links=True))
+    globbed = photos_of(["p/**/*.jpg"], OUT)
 
     assert names(refs) == ["a/side/y.jpg", "a/x.jpg", "b/side/x.jpg", "b/y.jpg", "self.jpg"]
     assert names(globbed) == ["a/x.jpg", "b/y.jpg", "self.jpg"]
@@ -195,27 +207,96 @@ def test_what_cannot_be_read_is_left_for_the_reader_to_name(fill: Fill) -> None:
     os.mkfifo("p/pipe.jpg")
     Path("p/dangling.jpg").symlink_to("nowhere.jpg")
 
-    refs = discover(["p"], OUT)
+    refs = photos_of(["p"], OUT)
 
     assert names(refs) == ["a.jpg", "dangling.jpg", "folder.jpg/b.jpg", "pipe.jpg"]
 
 
-def test_a_folder_that_cannot_be_read_is_left_out_with_a_warning(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def abyss(folder: Path) -> str:
+    """The name of a folder that cannot be read even by root: its path is longer than any may be."""
     here, longest = os.open(".", os.O_RDONLY), "d" * 250
-    for _ in range(18):  # longer than any path may be
+    for _ in range(18):
         os.mkdir(longest, dir_fd=here)
         below = os.open(longest, os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
     os.close(here)
+    return "/".join([longest] * 17) + "/"
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_go_on(abyss: str) -> None:
     Path("a.jpg").touch()
 
-    refs = discover(["."], OUT)
+    found = discover(["."], OUT)
 
-    assert names(refs) == ["a.jpg"]
-    assert "left out, the folder cannot be read (File name too long)" in caplog.text
+    assert names(found.photos) == ["a.jpg"]
+    (unread,) = found.unread
+    assert (unread.name, unread.kind) == (abyss, "io")
+    assert "cannot be read (File name too long); make it readable or leave" in unread.message
+
+
+@pytest.mark.parametrize("way", [["*"], ["**"], [".", "*"]])
+def test_a_folder_that_cannot_be_read_is_told_once_however_it_is_reached(
+    abyss: str, way: list[str]
+) -> None:
+    Path("a.jpg").touch()
+
+    found = discover(way, OUT)
+
+    assert [unread.name for unread in found.unread] == [abyss]
+
+
+def test_a_folder_that_is_left_out_need_not_be_read(abyss: str) -> None:
+    Path("a.jpg").touch()
+
+    found = discover(["."], OUT, Selection(exclude=("ddd*",)))
+
+    assert found.unread == ()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_permission_is_told_as_such(fill: Fill) -> None:
+    fill(["p/a.jpg", "p/locked/b.jpg"])
+    Path("p/locked").chmod(0)
+
+    found = discover(["p"], OUT)
+    Path("p/locked").chmod(0o700)
+
+    assert [(unread.name, unread.kind) for unread in found.unread] == [("locked/", "permission")]
+
+
+@pytest.fixture
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a plain `pip install marigold-cli`."""
+    monkeypatch.setattr(walk, "SUFFIXES", SUFFIXES - HEIC.suffixes - RAW.suffixes)
+
+
+def test_photos_that_need_an_extra_are_counted(fill: Fill, without_extras: None) -> None:
+    fill(["p/a.jpg", "p/b.HEIC", "p/day/c.heif", "p/d.dng", "p/thumbs/e.heic", "p/notes.txt"])
+
+    found = discover(["p"], OUT, Selection(exclude=("thumbs",)))
+
+    assert names(found.photos) == ["a.jpg"]
+    assert found.left_out == {HEIC: 2, RAW: 1}
+
+
+def test_a_named_photo_that_needs_an_extra_is_left_for_the_reader_to_name(
+    fill: Fill, without_extras: None
+) -> None:
+    fill(["p/b.heic"])
+
+    assert names(photos_of(["p/b.heic"], OUT)) == ["b.heic"]
+    assert names(photos_of([], OUT, listed=["p/b.heic"])) == ["p/b.heic"]
+
+
+def test_with_the_extras_nothing_is_left_out(fill: Fill) -> None:
+    fill(["p/a.jpg", "p/b.heic", "p/c.dng"])
+
+    found = discover(["p"], OUT)
+
+    assert names(found.photos) == ["a.jpg", "b.heic", "c.dng"]
+    assert found.left_out == {}
 
 
 @pytest.fixture
@@ -236,13 +317,13 @@ def chasm(folder: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_a_tree_deeper_than_python_can_recurse_is_walked(chasm: str) -> None:
-    assert names(discover(["p"], OUT)) == [chasm]
+    assert names(photos_of(["p"], OUT)) == [chasm]
 
 
 def test_without_recursion_only_the_folder_itself_is_read(fill: Fill) -> None:
     fill(["p/a.jpg", "p/day/b.jpg"])
 
-    assert names(discover(["p"], OUT, Selection(recurse=False))) == ["a.jpg"]
+    assert names(photos_of(["p"], OUT, Selection(recurse=False))) == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +342,7 @@ def test_patterns_choose_among_what_is_found(
 ) -> None:
     fill(["p/a.jpg", "p/day1/b.jpg", "p/day1/thumbs/c.jpg", "p/day2/d.png"])
 
-    assert names(discover(["p"], OUT, selection)) == expected
+    assert names(photos_of(["p"], OUT, selection)) == expected
 
 
 @pytest.mark.parametrize(
@@ -285,7 +366,7 @@ def test_photos_that_would_share_an_output_name_are_refused(
     fill([first, second])
 
     with pytest.raises(CollisionError) as refusal:
-        discover(["p"], OUT)
+        photos_of(["p"], OUT)
 
     assert first in str(refusal.value)
     assert second in str(refusal.value)
@@ -295,13 +376,13 @@ def test_photos_of_one_name_from_two_folders_are_refused(fill: Fill) -> None:
     fill(["day1/a.jpg", "day2/a.jpg"])
 
     with pytest.raises(CollisionError, match=r"day1/a\.jpg and day2/a\.jpg"):
-        discover(["day1", "day2"], OUT)
+        photos_of(["day1", "day2"], OUT)
 
 
 def test_a_collision_is_settled_by_leaving_one_out(fill: Fill) -> None:
     fill(["p/a.jpg", "p/a.png"])
 
-    assert names(discover(["p"], OUT, Selection(exclude=("*.png",)))) == ["a.jpg"]
+    assert names(photos_of(["p"], OUT, Selection(exclude=("*.png",)))) == ["a.jpg"]
 
 
 def test_names_that_are_not_utf_8_survive(folder: Path) -> None:
@@ -309,7 +390,7 @@ def test_names_that_are_not_utf_8_survive(folder: Path) -> None:
     Path("p").mkdir()
     Path(os.fsdecode(raw)).write_bytes(b"x")
 
-    (ref,) = discover(["p"], OUT)
+    (ref,) = photos_of(["p"], OUT)
 
     assert os.fsencode(ref.name) == b"caf\xe9\xff.jpg"
     assert os.fsencode(ref.stem) == b"caf\xe9\xff"
@@ -327,7 +408,7 @@ def test_odd_names_are_names_like_others(fill: Fill) -> None:
     ]
     fill(odd)
 
-    refs = discover(["p"], OUT)
+    refs = photos_of(["p"], OUT)
 
     assert sorted(names(refs)) == sorted(name.removeprefix("p/") for name in odd)
 
@@ -337,13 +418,13 @@ def test_a_path_that_does_not_exist_stops_the_run(fill: Fill, missing: str) -> N
     fill(["p/a.jpg"])
 
     with pytest.raises(NoInputError, match=missing):
-        discover(["p", missing], OUT)
+        photos_of(["p", missing], OUT)
 
 
 def test_a_listed_photo_that_is_gone_is_left_for_the_reader_to_name(fill: Fill) -> None:
     fill(["p/a.jpg"])
 
-    refs = discover([], OUT, listed=["p/a.jpg", "p/gone.jpg"])
+    refs = photos_of([], OUT, listed=["p/a.jpg", "p/gone.jpg"])
 
     assert names(refs) == ["p/a.jpg", "p/gone.jpg"]
 
@@ -351,8 +432,8 @@ def test_a_listed_photo_that_is_gone_is_left_for_the_reader_to_name(fill: Fill) 
 def test_results_of_an_earlier_run_are_no_photos(fill: Fill) -> None:
     fill(["p/a.jpg", "p/depths/marigold.json", "p/depths/a_color.png", "p/depths/b/c_color.png"])
 
-    assert names(discover(["p"], OUT)) == ["a.jpg"]
-    assert names(discover(["p/**/*.*g"], OUT)) == ["a.jpg"]
+    assert names(photos_of(["p"], OUT)) == ["a.jpg"]
+    assert names(photos_of(["p/**/*.*g"], OUT)) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("place", ["empty", "empty/*.jpg", "none/**/*.jpg"])
@@ -360,27 +441,52 @@ def test_finding_nothing_says_where_it_was_looked_for(folder: Path, place: str) 
     Path("empty").mkdir()
 
     with pytest.raises(NoInputError) as refusal:
-        discover([place], OUT)
+        photos_of([place], OUT)
 
-    assert place in str(refusal.value)
-    assert ".jpg" in str(refusal.value)
+    assert str(refusal.value).startswith(f"{place}: no photos found; photos end in ")
+    assert " .jpg " in str(refusal.value)
+
+
+def test_finding_only_other_files_names_them(fill: Fill, without_extras: None) -> None:
+    fill(["p/a.txt", "p/b.txt", "p/film.MOV", "p/README", "p/c.heic", "p/.hidden"])
+
+    with pytest.raises(NoInputError) as refusal:
+        photos_of(["p"], OUT)
+
+    assert "1 HEIC photo (to read them: pip install 'marigold-cli[heic]')" in str(refusal.value)
+    assert "4 other files (.txt .mov)" in str(refusal.value)
 
 
 def test_leaving_everything_out_is_named_as_the_reason(fill: Fill) -> None:
     fill(["p/a.jpg", "p/b.jpg"])
 
     with pytest.raises(NoInputError, match="--exclude leave none of 2 photos"):
-        discover(["p"], OUT, Selection(exclude=("*",)))
+        photos_of(["p"], OUT, Selection(exclude=("*",)))
 
 
-def test_listed_paths_keep_their_folders_unless_absolute(fill: Fill, folder: Path) -> None:
+def test_listed_paths_keep_their_folders(fill: Fill, folder: Path) -> None:
     fill(["p/day1/a.jpg", "p/day2/b.jpg", "c[1].jpg", "c1.jpg"])
 
-    refs = discover(
-        [], OUT, listed=["./p/day1/a.jpg", str(folder / "p/day2/b.jpg"), "c[1].jpg", "p/day2"]
+    refs = photos_of([], OUT, listed=["./p/day1/a.jpg", "c[1].jpg", "p/day2"])
+
+    assert names(refs) == ["c[1].jpg", "p/day1/a.jpg", "p/day2/b.jpg"]
+
+
+def test_absolute_listed_paths_keep_all_of_them_whatever_else_is_listed(
+    fill: Fill, folder: Path
+) -> None:
+    fill(["a/x.jpg", "b/x.jpg", "b/c/y.jpg"])
+    here = str(folder).lstrip("/")
+
+    alone = photos_of([], OUT, listed=[f"{folder}/a/x.jpg"])
+    together = photos_of(
+        [], OUT, listed=[f"{folder}/a/x.jpg", f"/{folder}/b", f"{folder}/gone.jpg"]
     )
 
-    assert names(refs) == ["b.jpg", "c[1].jpg", "p/day1/a.jpg", "p/day2/b.jpg"]
+    assert names(alone) == [f"{here}/a/x.jpg"]
+    assert sorted(names(together)) == sorted(
+        f"{here}/{name}" for name in ("a/x.jpg", "b/c/y.jpg", "b/x.jpg", "gone.jpg")
+    )
 
 
 @pytest.mark.parametrize("entry", ["../a.jpg", "p/../../a.jpg", "..", "p/.."])
@@ -388,7 +494,7 @@ def test_listed_paths_must_not_lead_upwards(fill: Fill, entry: str) -> None:
     fill(["p/a.jpg"])
 
     with pytest.raises(UsageError, match="upwards"):
-        discover([], OUT, listed=[entry])
+        photos_of([], OUT, listed=[entry])
 
 
 def test_a_list_with_the_wrong_separator_is_explained(fill: Fill) -> None:
@@ -396,7 +502,7 @@ def test_a_list_with_the_wrong_separator_is_explained(fill: Fill) -> None:
     Path("list").write_bytes(b"a.jpg\0b.jpg\0")
 
     with pytest.raises(UsageError, match="needs -0"):
-        discover([], OUT, listed=read_list("list"))
+        photos_of([], OUT, listed=read_list("list"))
 
 
 def test_lists_are_read_by_line_or_by_nul(folder: Path) -> None:
@@ -438,7 +544,7 @@ def test_no_listed_name_leads_out_of_the_output_folder(parts: list[bytes]) -> No
             Path(text).parent.mkdir(parents=True, exist_ok=True)
             Path(text).write_bytes(b"x")
         try:
-            refs = discover([], OUT, listed=[text])
+            refs = photos_of([], OUT, listed=[text])
         except (NoInputError, UsageError):
             return
 

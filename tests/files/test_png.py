@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
 import imagecodecs
@@ -153,8 +153,93 @@ def test_a_bomb_of_60_bytes_is_refused_by_its_header(
     start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
     bomb = start + chunk(b"IDAT", zlib.compress(b"\0" * 9))
 
-    with pytest.raises(ImageError, match="65000 x 65000 = 4225 MP, the limit is 300 MP") as failure:
+    words = "65000 x 65000 = 4,225 MP, the limit is 300 MP"
+    with pytest.raises(ImageError, match=words) as failure:
         open_photo(bomb)
 
     assert failure.value.kind == "too-large"
     assert peak_while_decoding(bomb) - peak_while_decoding(b"x") < 20_000  # [KiB]
+
+
+def described(gamma: float, primaries: Sequence[float] = (), more: bytes = b"") -> bytes:
+    """The chunks that tell a PNG's colours without a profile."""
+    chunks = chunk(b"gAMA", round(gamma * 100_000).to_bytes(4))
+    if primaries:
+        values = (round(value * 100_000) for value in primaries)
+        chunks += chunk(b"cHRM", struct.pack(">8I", *values))
+    return more + chunks
+
+
+def shallow(samples: NDArray[np.uint8], kind: int, before: bytes) -> bytes:
+    """An 8-bit PNG; samples are [H, W, C]."""
+    height, width, _ = samples.shape
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in samples)))
+    return b"\x89PNG\r\n\x1a\n" + header + before + pixels + chunk(b"IEND", b"")
+
+
+def srgb_of(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IEC 61966-2-1, from linear light in [0, 1]."""
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("kind", [GREY, RGB])
+def test_linear_light_is_shown_as_a_browser_shows_it(open_photo: Open, kind: int) -> None:
+    light = np.repeat(np.linspace(0, 1, 256)[None, :, None], CHANNELS[kind], axis=2)
+    deep = by_hand(np.rint(light * 65535).astype(np.uint16), kind, before=described(1.0))
+    plain = shallow(np.rint(light * 255).astype(np.uint8), kind, described(1.0))
+
+    for data, white in ((deep, 65535), (plain, 255)):
+        found = open_photo(data).pixels / white
+        assert np.abs(found - srgb_of(light)).max() < 0.004
+
+
+def test_wide_primaries_are_brought_to_srgb(open_photo: Open) -> None:
+    adobe = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    green = np.full((4, 4, 3), (100, 200, 100), np.uint8)
+    # Adobe RGB (1998) to XYZ by its specification, then XYZ to linear sRGB.
+    to_xyz = np.array(
+        [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
+    )
+    from_xyz = np.array(
+        [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
+    )
+    light = from_xyz @ to_xyz @ (green[0, 0] / 255) ** 2.2
+
+    photo = open_photo(shallow(green, RGB, described(0.45455, adobe)))
+
+    expected = srgb_of(np.clip(light, 0, 1)) * 255
+    assert np.abs(photo.pixels[0, 0] - expected).max() < 2
+
+
+SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        described(0.45455),
+        described(0.45455, SRGB),
+        described(1.0, more=chunk(b"sRGB", b"\0")),
+        described(0.0),
+        described(1.0, (0.0,) * 8),
+        described(1.0, (0.3,) * 8),
+        chunk(b"gAMA", b"\1"),
+        chunk(b"cHRM", bytes(32)),
+    ],
+)
+def test_colours_that_are_srgb_or_make_no_sense_stay_as_they_are(
+    open_photo: Open, chunks: bytes
+) -> None:
+    stored = wide(4, 4, 3)
+
+    assert np.array_equal(open_photo(by_hand(stored, RGB, before=chunks)).pixels, stored)
+
+
+def test_the_orientation_of_a_deep_png_may_stand_in_xmp(open_photo: Open) -> None:
+    packet = b'XML:com.adobe.xmp\0\0\0\0\0<rdf:Description tiff:Orientation="8"/>'
+    texts = chunk(b"iTXt", b"Title\0\0\0\0\0none") + chunk(b"iTXt", packet)
+
+    photo = open_photo(by_hand(wide(4, 6, 3), RGB, before=texts + chunk(b"iTXt", b"Z\0\0\0\0\0")))
+
+    assert (photo.orientation, photo.size) == (8, (6, 4))

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from marigold_cli.errors import ImageError
-from marigold_cli.files import heif, raw
 from marigold_cli.files.decode import Photo
+from marigold_cli.files.extras import Extra
 from marigold_cli.files.raster import DecodePolicy
 
 pytest.importorskip("rawpy")
@@ -87,8 +87,7 @@ def test_the_limit_holds_for_negatives(open_photo: Open) -> None:
 def test_without_the_extras_the_advice_is_to_install_them(
     open_photo: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw, "IS_AVAILABLE", False)
-    monkeypatch.setattr(heif, "IS_AVAILABLE", False)
+    monkeypatch.setattr(Extra, "is_installed", False)
 
     with pytest.raises(ImageError, match=r"marigold-cli\[raw\]"):
         open_photo(negative(), "a.dng")
