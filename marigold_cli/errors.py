@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
 
 
 _MEANINGS = {
-    ExitCode.OK: "every image has a valid output, new or already there",
+    ExitCode.OK: "every photo has a valid output, new or already there",
     ExitCode.BUG: "a bug in this program (traceback)",
     ExitCode.USAGE: "wrong usage",
     ExitCode.REFUSED: (
@@ -51,7 +51,7 @@ _MEANINGS = {
     ExitCode.MODEL: "model not found, incomplete, or refused as unsafe",
     ExitCode.DEVICE: "device unusable",
     ExitCode.OUTPUT: "output not writable any more (disk full, read-only); stopped early",
-    ExitCode.PARTIAL: "finished, but some images failed",
+    ExitCode.PARTIAL: "finished, but some photos failed",
     ExitCode.STOPPED: "stopped early on request; run the same line again to go on",
 }
 

@@ -17,8 +17,8 @@ LAYERS = [
     {"files", "scenes", "fit", "metrics"},
     {"inference"},
     {"checkpoints"},
-    {"batch", "scene3d"},
-    {"doctor", "report", "evaluation", "training"},
+    {"batch"},
+    {"doctor", "report", "evaluation", "training", "scene3d"},
     {"cli"},
     {"__main__"},
 ]

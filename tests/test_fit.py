@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marigold_cli.fit import Affine, fit_affine
+from marigold_cli.fit import Affine, fit_affine, fit_scale
 
 
 def cloud(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,3 +46,18 @@ def test_a_constant_prediction_becomes_the_mean() -> None:
 
 def test_a_fit_applies_to_any_shape() -> None:
     assert np.array_equal(Affine(2, 1)(np.float32([[0, 1]])), np.float32([[1, 3]]))
+
+
+def test_small_numbers_are_fitted_as_well_as_large_ones() -> None:
+    x, y, _ = cloud(0)
+
+    fit = fit_affine(1e-5 * x.astype(np.float64), y)
+
+    assert 1e-5 * fit.scale == pytest.approx(fit_affine(x, y).scale, rel=1e-6)
+
+
+def test_a_scale_is_the_ratio_of_medians() -> None:
+    x = np.float32([1, 2, 100])
+
+    assert fit_scale(x, np.float32([6, 3, 9])) == Affine(3, 0)
+    assert fit_scale(-x, x).scale == 0

@@ -11,17 +11,15 @@ The fields are named as in the file. Unknown kinds and fields of later versions 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias
 
 from marigold_cli.batch.failure import Failure
+from marigold_cli.batch.fields import Fields, get, get_list
 from marigold_cli.batch.settings import Json
 
 VERSION = 1
-
-Fields: TypeAlias = Mapping[str, Json]
-_Value = TypeVar("_Value", str, int, bool)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Run:
         versions = fields.get("versions")
         known = versions.items() if isinstance(versions, dict) else ()
         texts = {name: str(version) for name, version in known}
-        return cls(_get(fields, "fp", str), _get(fields, "jobs", int), texts)
+        return cls(get(fields, "fp", str), get(fields, "jobs", int), texts)
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Start:
     @classmethod
     def read(cls, fields: Fields) -> Start:
         """Read the fields of a line."""
-        return cls(_get(fields, "input", str), _get(fields, "fp", str), _get(fields, "alone", bool))
+        return cls(get(fields, "input", str), get(fields, "fp", str), get(fields, "alone", bool))
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Void:
     @classmethod
     def read(cls, fields: Fields) -> Void:
         """Read the fields of a line."""
-        return cls(_get(fields, "input", str))
+        return cls(get(fields, "input", str))
 
 
 @dataclass(frozen=True)
@@ -123,16 +121,16 @@ class Done:
         """Read the fields of a line."""
         secs = fields.get("secs")
         return cls(
-            input=_get(fields, "input", str),
-            size=_get(fields, "size", int),
-            mtime_ns=_get(fields, "mtime_ns", int),
-            sha256=_get(fields, "sha256", str),
-            fp=_get(fields, "fp", str),
-            seed=_get(fields, "seed", int),
-            batch_used=_get(fields, "batch_used", int),
+            input=get(fields, "input", str),
+            size=get(fields, "size", int),
+            mtime_ns=get(fields, "mtime_ns", int),
+            sha256=get(fields, "sha256", str),
+            fp=get(fields, "fp", str),
+            seed=get(fields, "seed", int),
+            batch_used=get(fields, "batch_used", int),
             secs=float(secs) if isinstance(secs, int | float) else 0.0,
-            outputs=tuple(_output(file) for file in _list(fields["outputs"])),
-            path=_get(fields, "path", str) if "path" in fields else "",
+            outputs=tuple(_output(file) for file in get_list(fields["outputs"])),
+            path=get(fields, "path", str) if "path" in fields else "",
         )
 
 
@@ -166,12 +164,12 @@ class Failed:
     def read(cls, fields: Fields) -> Failed:
         """Read the fields of a line."""
         return cls(
-            input=_get(fields, "input", str),
-            kind=_get(fields, "kind", str),
-            message=_get(fields, "message", str),
-            attempt=_get(fields, "attempt", int),
-            size=_get(fields, "size", int),
-            mtime_ns=_get(fields, "mtime_ns", int),
+            input=get(fields, "input", str),
+            kind=get(fields, "kind", str),
+            message=get(fields, "message", str),
+            attempt=get(fields, "attempt", int),
+            size=get(fields, "size", int),
+            mtime_ns=get(fields, "mtime_ns", int),
         )
 
 
@@ -196,8 +194,8 @@ class End:
     @classmethod
     def read(cls, fields: Fields) -> End:
         """Take what a later run or a status needs."""
-        unread = tuple(_failure(folder) for folder in _list(fields.get("unread", [])))
-        return cls(_get(fields, "code", int), unread=unread)
+        unread = tuple(_failure(folder) for folder in get_list(fields.get("unread", [])))
+        return cls(get(fields, "code", int), unread=unread)
 
 
 Record: TypeAlias = Run | Start | Void | Done | Failed | End
@@ -235,28 +233,15 @@ def from_line(line: bytes) -> tuple[Record | None, float | None]:
         raise ValueError(str(error)) from error
 
 
-def _get(fields: Fields, key: str, kind: type[_Value]) -> _Value:
-    value = fields[key]
-    if not isinstance(value, kind):
-        raise TypeError(key)
-    return value
-
-
-def _list(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
-
-
 def _failure(fields: Json) -> Failure:
     if not isinstance(fields, dict):
         raise TypeError("not an object")
-    return Failure(*(_get(fields, key, str) for key in ("name", "kind", "message")))
+    return Failure(*(get(fields, key, str) for key in ("name", "kind", "message")))
 
 
 def _output(fields: Json) -> OutputFile:
     if not isinstance(fields, dict):
         raise TypeError("not an object")
     return OutputFile(
-        _get(fields, "path", str), _get(fields, "size", int), _get(fields, "sha256", str)
+        get(fields, "path", str), get(fields, "size", int), get(fields, "sha256", str)
     )

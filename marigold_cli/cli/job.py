@@ -41,7 +41,17 @@ class Talk:
 
 
 def carry_out(asked: RunOptions, talk: Talk) -> int:
-    """Run, and return the exit code; 128 + n for death by signal n."""
+    """Run, and return what the process should end with."""
+    return code_of(run(asked, talk))
+
+
+def code_of(summary: Summary) -> int:
+    """The exit code; 128 + n for death by signal n."""
+    return summary.exit_code if summary.signal is None else 128 + summary.signal
+
+
+def run(asked: RunOptions, talk: Talk) -> Summary:
+    """Run, and tell what came of it."""
     console = talk.console()
     display = make_display(console, talk.quiet, talk.verbosity)
     with display, opened(talk.log_json, display) as observer:
@@ -53,7 +63,7 @@ def carry_out(asked: RunOptions, talk: Talk) -> int:
         say(show(summary.error), "error", "bold red", console)
     if talk.json:
         put(summary.to_json())
-    return summary.exit_code if summary.signal is None else 128 + summary.signal
+    return summary
 
 
 def show_plan(asked: RunOptions, talk: Talk) -> int:

@@ -1,0 +1,116 @@
+"""One's own pictures with depth: pairs of equal names, or a table that says more.
+
+DIR/rgb (or images, image, color, or DIR itself)   the pictures
+DIR/depth (or truth, gt), or NAME_depth.* beside   depth as .npy, 16-bit PNG, OpenEXR or TIFF
+DIR/mask (or masks), or NAME_mask.* beside         not 0 where the depth is to be trusted; optional
+DIR/index.csv                                      optional: a row for each picture; columns name,
+                                                   and if wanted scale (of integers) and kind
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from io import StringIO
+from pathlib import PurePosixPath
+
+from marigold_cli.errors import DataSetError
+from marigold_cli.evaluation.layouts import Sample
+from marigold_cli.evaluation.tree import Tree
+from marigold_cli.files.decode import SUFFIXES
+
+INDEX = "index.csv"
+
+_IMAGES = ("rgb", "images", "image", "color", "")
+_DEPTHS = ("depth", "truth", "gt")
+_MASKS = ("mask", "masks")
+_DEPTH_SUFFIXES = (".npy", ".png", ".exr", ".tif", ".tiff")
+
+
+def find_pairs(tree: Tree) -> tuple[Sample, ...]:
+    """Find every picture that has depth.
+
+    Raises:
+        DataSetError: there is none, a row of the table has none, or it is not what it should be.
+    """
+    files = _Files(tree.names())
+    if tree.has(INDEX):
+        return tuple(_listed(tree, files))
+    samples = tuple(sample for stem in files.images if (sample := files.sample(stem)))
+    if not samples:
+        raise DataSetError(
+            f"{tree.root}: no picture has depth; expected rgb/NAME.jpg with depth/NAME.npy (or "
+            ".png, .exr, .tif), or NAME_depth.npy beside NAME.jpg"
+        )
+    return samples
+
+
+class _Files:
+    """A tree's files by what they are and by stem."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._by_stem: dict[str, dict[str, str]] = {}  # stem -> suffix -> name
+        for name in names:
+            path = PurePosixPath(name)
+            self._by_stem.setdefault(str(path.with_suffix("")), {})[path.suffix.lower()] = name
+        folder = next((f for f in _IMAGES if f and any(n.startswith(f"{f}/") for n in names)), "")
+        self._prefix = f"{folder}/" if folder else ""
+        self.images = sorted(self._image_stems())
+
+    def _image_stems(self) -> Iterator[str]:
+        ours = (f"{folder}/" for folder in (*_DEPTHS, *_MASKS))
+        elsewhere = tuple(ours) if not self._prefix else ()
+        for stem, suffixes in self._by_stem.items():
+            is_picture = any(suffix in SUFFIXES for suffix in suffixes)
+            if is_picture and stem.startswith(self._prefix) and not stem.startswith(elsewhere):
+                yield stem.removeprefix(self._prefix)
+
+    def sample(self, stem: str, scale: float | None = None, group: str = "") -> Sample | None:
+        """A picture and its depth; None: one of the two is not there."""
+        image = self._find([self._prefix + stem], SUFFIXES)
+        truth = self._find(_places(stem, _DEPTHS, self._prefix, "_depth"), _DEPTH_SUFFIXES)
+        mask = self._find(_places(stem, _MASKS, self._prefix, "_mask"), _DEPTH_SUFFIXES)
+        return Sample(image, truth, mask, scale, group) if image and truth else None
+
+    def _find(self, stems: Iterable[str], suffixes: Iterable[str]) -> str | None:
+        for stem in stems:
+            there = self._by_stem.get(stem, {})
+            for suffix in suffixes:
+                if suffix in there:
+                    return there[suffix]
+        return None
+
+
+def _places(stem: str, folders: tuple[str, ...], prefix: str, ending: str) -> list[str]:
+    return [*(f"{folder}/{stem}" for folder in folders), f"{prefix}{stem}{ending}"]
+
+
+def _listed(tree: Tree, files: _Files) -> Iterator[Sample]:
+    table = tree.root / INDEX
+    try:
+        rows = list(csv.DictReader(StringIO(tree.read(INDEX).decode("utf-8-sig"))))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataSetError(f"{table}: not a table in UTF-8 ({error})") from error
+    if not rows or "name" not in rows[0]:
+        raise DataSetError(f"{table}: has no rows with a column 'name'")
+    for number, row in enumerate(rows, 2):
+        sample = files.sample(row["name"], _scale(row, f"{table}:{number}"), row.get("kind") or "")
+        if sample is None:
+            raise DataSetError(
+                f"{table}:{number}: {row['name']}: no picture or no depth of this name; expected "
+                f"rgb/{row['name']}.jpg and depth/{row['name']}.png or the like"
+            )
+        yield sample
+
+
+def _scale(row: dict[str, str], where: str) -> float | None:
+    text = row.get("scale")
+    if not text:
+        return None
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise DataSetError(f"{where}: scale {text!r} is not a positive number")
+    return scale
