@@ -1,6 +1,7 @@
 """The command line: parse, call, print, exit code. Nothing below this room prints or exits.
 
-commands  run, status (and verify), models, train, doctor: one function per command
+commands  run, status (and verify), models, train, evaluate, align, export, doctor: one function
+          per command
 flags     options (each flag once), values (durations, numbers of pixels)
 run       job (carry out or only show), workflow (from photos to depth, across rooms),
           plan_view (--dry-run)
@@ -23,8 +24,11 @@ import typer
 
 from marigold_cli import __version__
 from marigold_cli.batch.signals import STOPPING, die_by
+from marigold_cli.cli.align import align
 from marigold_cli.cli.console import put, say, show
 from marigold_cli.cli.doctor import doctor
+from marigold_cli.cli.evaluate import evaluate
+from marigold_cli.cli.export import export
 from marigold_cli.cli.models import models
 from marigold_cli.cli.run import run
 from marigold_cli.cli.status import status, verify
@@ -52,6 +56,9 @@ app.command()(status)
 app.command()(verify)
 app.add_typer(models, name="models")
 app.command()(train)
+app.command()(evaluate)
+app.command()(align)
+app.command()(export)
 app.command()(doctor)
 
 

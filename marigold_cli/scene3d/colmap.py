@@ -1,0 +1,74 @@
+"""Finding and reading COLMAP's sparse models, whatever their form."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from marigold_cli.errors import NoInputError
+from marigold_cli.scene3d import colmap_binary, colmap_text
+from marigold_cli.scene3d.sparse import SparseModel
+
+
+def read_model(folder: Path) -> SparseModel:
+    """Read the sparse model in a folder or where COLMAP puts it below: the one with most images.
+
+    Rigs and frames of later versions need no reading: every image's own pose stands with it.
+
+    Raises:
+        NoInputError: there is none, it is empty, or it is broken.
+    """
+    home = find_model(folder)
+    reader = colmap_binary if (home / "images.bin").is_file() else colmap_text
+    try:
+        cameras = reader.read_cameras(home)
+        views = {view.name: view for view in reader.read_views(home, cameras)}
+        cloud = reader.read_cloud(home)
+    except KeyError as error:
+        raise NoInputError(
+            f"{home}: an image refers to a camera that is missing: {error}"
+        ) from error
+    except (ValueError, IndexError, struct.error, OSError) as error:
+        raise NoInputError(
+            f"{home}: this sparse model is cut off or damaged ({error}); export it again"
+        ) from error
+    if not views:
+        raise NoInputError(f"{home}: this sparse model has no registered image")
+    return SparseModel(home, dict(sorted(views.items())), cloud)
+
+
+def find_model(folder: Path) -> Path:
+    """The folder of the largest sparse model in a folder or below.
+
+    Raises:
+        NoInputError: there is none.
+    """
+    found = {home: _count_images(home) for home in _places(folder) if _is_model(home)}
+    if not found:
+        raise NoInputError(
+            f"{folder}: no sparse model here (cameras, images and points3D, .bin or .txt), "
+            "nor in sparse/ or sparse/0/ below"
+        )
+    return max(found, key=lambda home: found[home])
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    for base in (folder, folder / "sparse", folder / "colmap" / "sparse"):
+        yield base
+        if base.is_dir():
+            yield from sorted(one for one in base.iterdir() if one.name.isdecimal())
+
+
+def _is_model(folder: Path) -> bool:
+    names = ("cameras", "images", "points3D")
+    return any(all((folder / (name + end)).is_file() for name in names) for end in (".bin", ".txt"))
+
+
+def _count_images(home: Path) -> int:
+    binary = home / "images.bin"
+    if binary.is_file():
+        with binary.open("rb") as file:
+            return int.from_bytes(file.read(8), "little")
+    with (home / "images.txt").open("rb") as file:
+        return sum(not line.startswith(b"#") for line in file) // 2

@@ -1,0 +1,106 @@
+"""Measured depth beside photos: LiDAR, a depth camera, another program's maps; sparse or dense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+
+from marigold_cli.errors import ImageError, Kind, NoInputError, UsageError
+from marigold_cli.scene3d.camera import Camera, Doubles
+from marigold_cli.scene3d.names import stem_of
+from marigold_cli.scene3d.observations import Observations
+from marigold_cli.scene3d.options import ReferenceOptions
+from marigold_cli.scene3d.ply import read_ply
+
+_MOST = 20_000  # pixels that a fit looks at
+_SUFFIXES = (".npy", ".png", ".ply")
+
+
+class Reference:
+    """A folder of measured depth, named after the photos.
+
+    NAME.npy and NAME.png (16-bit) are maps of the whole picture, of any size, in which 0, negative
+    numbers and NaN mean unknown; NAME.ply is points in the camera's frame.
+
+    Raises:
+        NoInputError: the folder is not there.
+    """
+
+    def __init__(self, options: ReferenceOptions) -> None:
+        self.options = options
+        if not options.folder.is_dir():
+            raise NoInputError(f"{options.folder}: no folder of reference depth")
+
+    def find(self, name: str) -> Path | None:
+        """The file of a photo; None: there is none."""
+        for base in dict.fromkeys((stem_of(name), name, stem_of(name) + "_depth")):
+            for suffix in _SUFFIXES:
+                path = self.options.folder / (base + suffix)
+                if path.is_file():
+                    return path
+        return None
+
+    def observe(self, path: Path, shape: tuple[int, int], camera: Camera | None) -> Observations:
+        """Read a photo's reference.
+
+        Args:
+            path: Of `find`.
+            shape: Height and width of the photo's depth map.
+            camera: Of the sparse model, where there is one.
+
+        Raises:
+            ImageError: the file is damaged.
+            UsageError: points without intrinsics.
+        """
+        try:
+            if path.suffix == ".ply":
+                return self._observe_points(read_ply(path), shape, camera)
+            return _observe_map(self._read_map(path))
+        except (ValueError, KeyError, OSError) as error:
+            raise ImageError(Kind.FORMAT, f"{path}: cannot be read ({error})") from error
+
+    def _read_map(self, path: Path) -> Doubles:
+        if path.suffix == ".npy":
+            values = np.asarray(np.load(path, allow_pickle=False), np.float64)
+        else:
+            steps = imagecodecs.png_decode(path.read_bytes())
+            if steps.dtype != np.uint16:
+                raise ValueError(f"{steps.dtype} where 16 bits are needed")
+            values = steps * self.options.step
+        if values.ndim != 2:
+            raise ValueError(f"{values.ndim} dimensions where 2 are needed")
+        return values
+
+    def _observe_points(
+        self, points: Doubles, shape: tuple[int, int], camera: Camera | None
+    ) -> Observations:
+        if self.options.intrinsics:
+            camera = Camera("PINHOLE", shape[1], shape[0], self.options.intrinsics)
+        if camera is None:
+            raise UsageError(
+                "points in a PLY need the camera: add --intrinsics FX,FY,CX,CY or --colmap DIR"
+            )
+        ahead = points[np.isfinite(points).all(axis=1) & (points[:, 2] > 0)]
+        pixels = camera.project(ahead)
+        size = (camera.height, camera.width)
+        inside = ((pixels >= 0) & (pixels < [camera.width, camera.height])).all(axis=1)
+        return _thin(Observations(pixels[inside], ahead[inside, 2], size))
+
+
+def _observe_map(depth: Doubles) -> Observations:
+    rows, columns = np.nonzero(np.isfinite(depth) & (depth > 0))
+    pixels = np.stack([columns + 0.5, rows + 0.5], axis=1)
+    height, width = depth.shape
+    return _thin(Observations(pixels, depth[rows, columns], (height, width)))
+
+
+def _thin(observed: Observations) -> Observations:
+    """Take some of very many, evenly and at random, the same every time."""
+    count = observed.depth.size
+    if count <= _MOST:
+        return observed
+    chosen = np.zeros(count, bool)
+    chosen[np.random.default_rng(0).choice(count, _MOST, replace=False)] = True
+    return observed.keep(chosen)

@@ -1,0 +1,202 @@
+"""All photos' lines together: points hold the scale, overlaps make neighbours agree.
+
+The unknowns are scale and shift of every photo. A point gives depth / reference - 1, a pixel of one
+photo that another sees gives its depth seen from there over the other's, less 1. Both are linear in
+the unknowns once the pixels are found (disparity: linearised), so that Gauss and Newton need a few
+rounds of sparse least squares; the normal equations have blocks of 2 x 2 and are solved by
+conjugate gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marigold_cli.depth import DepthKind
+from marigold_cli.fit import Affine
+from marigold_cli.scene3d.camera import Doubles
+from marigold_cli.scene3d.overlap import SAME, Overlap, Sight, disagreement, look
+from marigold_cli.scene3d.robust import spread_of, tukey_weights
+
+_ROUNDS = 5
+_STEP = 3  # every so many pixels of the reduced maps are compared
+_PAIR_WEIGHT = 20.0  # a pair of views counts like so many points: its pixels' errors are alike
+_SOLVED = 1e-10  # of the right-hand side
+_LIMIT = 500  # rounds of conjugate gradients
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """A photo's sparse points that its line meets: predicted values and depth, [N] each."""
+
+    values: Doubles
+    depth: Doubles
+
+
+@dataclass
+class _Equations:
+    """Normal equations in blocks: one for each photo, one for each ordered pair."""
+
+    diagonal: Doubles  # [P, 2, 2]
+    right: Doubles  # [P, 2]
+    beside: dict[tuple[int, int], Doubles]  # [2, 2]
+
+    def add(self, photo: int, rows: Doubles, errors: Doubles, weights: Doubles) -> None:
+        """Equations rows @ step = -errors of one photo; rows [N, 2]."""
+        weighted = rows * weights[:, None]
+        self.diagonal[photo] += weighted.T @ rows
+        self.right[photo] -= weighted.T @ errors
+
+    def couple(self, pair: tuple[int, int], first: Doubles, second: Doubles) -> None:
+        """What two photos' unknowns have in common; rows [N, 2], the first's weighted."""
+        block = first.T @ second
+        self.beside[pair] = self.beside.get(pair, np.zeros((2, 2))) + block
+        turned = (pair[1], pair[0])
+        self.beside[turned] = self.beside.get(turned, np.zeros((2, 2))) + block.T
+
+    def solve(self) -> Doubles:
+        """The step [P, 2]."""
+        pairs = np.array(list(self.beside) or np.empty((0, 2)), np.intp).reshape(-1, 2)
+        blocks = np.array(list(self.beside.values())).reshape(-1, 2, 2)
+        damping = 1e-9 * np.trace(self.diagonal, axis1=1, axis2=2)[:, None, None]
+        diagonal = self.diagonal + (damping + 1e-12) * np.eye(2)
+        inverse = np.linalg.inv(diagonal)
+
+        def multiply(step: Doubles) -> Doubles:
+            product: Doubles = np.einsum("pij,pj->pi", diagonal, step)
+            np.add.at(product, pairs[:, 0], np.einsum("mij,mj->mi", blocks, step[pairs[:, 1]]))
+            return product
+
+        return conjugate_gradients(
+            multiply, self.right, lambda rest: np.einsum("pij,pj->pi", inverse, rest)
+        )
+
+
+def conjugate_gradients(
+    multiply: Callable[[Doubles], Doubles],
+    right: Doubles,
+    precondition: Callable[[Doubles], Doubles],
+) -> Doubles:
+    """Solve A x = right for a symmetric, positive A that is known by its products alone."""
+    x = np.zeros_like(right)
+    rest = right.copy()
+    eased = precondition(rest)
+    direction, energy = eased.copy(), float((rest * eased).sum())
+    goal = _SOLVED * float(np.linalg.norm(right))
+    for _ in range(_LIMIT):
+        if float(np.linalg.norm(rest)) <= goal:
+            break
+        product = multiply(direction)
+        length = energy / float((direction * product).sum())
+        x += length * direction
+        rest -= length * product
+        eased = precondition(rest)
+        before, energy = energy, float((rest * eased).sum())
+        direction = eased + (energy / before) * direction
+    return x
+
+
+def refine(
+    sights: Sequence[Sight], anchors: Sequence[Anchors], pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Affine], float, float] | None:
+    """Refine all lines together.
+
+    Args:
+        sights: The photos with their lines so far.
+        anchors: Their points.
+        pairs: Ordered pairs of neighbours.
+
+    Returns:
+        The new lines, and the disagreement before and after; None where nothing overlaps or
+        nothing was gained.
+    """
+    current = list(sights)
+    overlaps = _look_at(current, pairs)
+    before = best = disagreement(overlaps)
+    if before is None or best is None:
+        return None
+    lines = [sight.affine for sight in current]
+    for _ in range(_ROUNDS):
+        step = _gather(current, anchors, overlaps).solve()
+        current = [
+            sight.with_line(Affine(sight.affine.scale + more[0], sight.affine.shift + more[1]))
+            for sight, more in zip(current, step.tolist(), strict=True)
+        ]
+        overlaps = _look_at(current, pairs)
+        after = disagreement(overlaps)
+        if after is None or after >= best:
+            break
+        best, lines = after, [sight.affine for sight in current]
+    return (lines, before, best) if best < before else None
+
+
+def _look_at(sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]) -> list[Overlap]:
+    return [look(sights, first, second, _STEP) for first, second in pairs]
+
+
+def _gather(
+    sights: Sequence[Sight], anchors: Sequence[Anchors], overlaps: Sequence[Overlap]
+) -> _Equations:
+    """Linearise everything around the lines so far, with robust weights in standard deviations."""
+    count = len(sights)
+    equations = _Equations(np.zeros((count, 2, 2)), np.zeros((count, 2)), {})
+    held = [
+        _hold(equations, photo, sight, some)
+        for photo, (sight, some) in enumerate(zip(sights, anchors, strict=True))
+    ]
+    errors = [(some.growth * some.here + some.offset) / some.there - 1 for some in overlaps]
+    same = [np.abs(error) < SAME for error in errors]
+    joined = np.concatenate([error[mask] for error, mask in zip(errors, same, strict=True)])
+    # maps that agree better than points can tell may still be wrong together
+    deviation = max(spread_of(joined), float(np.median(held))) if joined.size else 1.0
+    for overlap, error, mask in zip(overlaps, errors, same, strict=True):
+        _join(
+            equations, sights, overlap, error, mask * tukey_weights(error, deviation) / deviation**2
+        )
+    return equations
+
+
+def _hold(equations: _Equations, photo: int, sight: Sight, some: Anchors) -> float:
+    """A photo's points hold its line; returns their standard deviation."""
+    line = sight.affine.scale * some.values + sight.affine.shift
+    ahead = line > 0
+    values, true, line = some.values[ahead], some.depth[ahead], line[ahead]
+    depth = 1 / line if sight.kind is DepthKind.AFFINE_DISPARITY else line
+    errors = depth / true - 1
+    deviation = spread_of(errors) if errors.size else 1.0
+    rows = _gradient(sight, values, depth) / true[:, None]
+    equations.add(photo, rows, errors, tukey_weights(errors, deviation) / deviation**2)
+    return deviation
+
+
+def _join(
+    equations: _Equations,
+    sights: Sequence[Sight],
+    overlap: Overlap,
+    errors: Doubles,
+    weights: Doubles,
+) -> None:
+    """Two photos' lines agree where they see the same."""
+    if not weights.any():
+        return
+    weights = weights * (_PAIR_WEIGHT / overlap.here.size)
+    first, second = sights[overlap.first], sights[overlap.second]
+    own = _value_at(first, overlap)
+    ahead = _gradient(first, own, overlap.here) * (overlap.growth / overlap.there)[:, None]
+    back = -_gradient(second, overlap.values, overlap.there) / overlap.there[:, None]
+    equations.add(overlap.first, ahead, errors, weights)
+    equations.add(overlap.second, back, errors, weights)
+    equations.couple((overlap.first, overlap.second), ahead * weights[:, None], back)
+
+
+def _value_at(sight: Sight, overlap: Overlap) -> Doubles:
+    return sight.values[overlap.rows, overlap.columns].astype(np.float64)
+
+
+def _gradient(sight: Sight, values: Doubles, depth: Doubles) -> Doubles:
+    """Depth's derivatives by scale and shift, [N, 2]."""
+    if sight.kind is DepthKind.AFFINE_DISPARITY:
+        return np.stack([-values * depth**2, -(depth**2)], axis=1)
+    return np.stack([values, np.ones_like(values)], axis=1)

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Call = Callable[..., Any]  # gives an Answer of conftest.py
+
+HEIGHT, WIDTH, FOCAL = 60, 80, 70.0
+
+
+def ramp(tilt: float) -> np.ndarray:
+    """Depth of the plane z = 3 + tilt * y_world seen by a camera at the origin."""
+    y = (np.arange(HEIGHT) + 0.5 - HEIGHT / 2) / FOCAL
+    return np.repeat((3 / (1 - tilt * y))[:, None], WIDTH, axis=1)
+
+
+def write_model(folder: Path, names: list[str]) -> None:
+    """Cameras side by side that look along z at the plane z = 3 + 0.5 y."""
+    folder.mkdir()
+    (folder / "cameras.txt").write_text(
+        f"1 PINHOLE {WIDTH} {HEIGHT} {FOCAL} {FOCAL} {WIDTH / 2} {HEIGHT / 2}\n"
+    )
+    random = np.random.default_rng(0)
+    x, y = random.uniform(-1.5, 2.5, 400), random.uniform(-1, 1, 400)
+    places = np.stack([x, y, 3 + 0.5 * y], axis=1)
+    tracks: list[list[str]] = [[] for _ in places]
+    lines = []
+    for number, name in enumerate(names, start=1):
+        local = places - [0.4 * (number - 1), 0, 0]
+        pixels = local[:, :2] / local[:, 2:] * FOCAL + [WIDTH / 2, HEIGHT / 2]
+        seen = np.flatnonzero(((pixels > 0) & (pixels < [WIDTH, HEIGHT])).all(axis=1))
+        lines.append(f"{number} 1 0 0 0 {-0.4 * (number - 1)} 0 0 1 {name}")
+        lines.append(" ".join(f"{pixels[p, 0]} {pixels[p, 1]} {p}" for p in seen))
+        for spot, point in enumerate(seen):
+            tracks[point].append(f"{number} {spot}")
+    (folder / "images.txt").write_text("\n".join(lines) + "\n")
+    (folder / "points3D.txt").write_text(
+        "".join(
+            f"{point} {place[0]} {place[1]} {place[2]} 0 0 0 0.1 {' '.join(track)}\n"
+            for point, (place, track) in enumerate(zip(places, tracks, strict=True))
+        )
+    )
+
+
+@pytest.fixture
+def aligned_place(tmp_path: Path, finished: Callable[[dict[str, np.ndarray]], Path]) -> Path:
+    """Three photos of a plane, the last with depth that means nothing, and a sparse model."""
+    true = ramp(0.5)
+    affine = (true - true.min()) / np.ptp(true)
+    finished(
+        {"a.jpg": affine, "b.jpg": affine, "c.jpg": np.random.default_rng(1).random(true.shape)}
+    )
+    write_model(tmp_path / "sparse", ["a.jpg", "b.jpg", "c.jpg"])
+    return tmp_path
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Callable[[dict[str, np.ndarray]], Path]:
+    """A finished run over photos, written as its files are documented."""
+
+    def finish(maps: dict[str, np.ndarray]) -> Path:
+        from hashlib import sha256
+
+        out = tmp_path / "depths"
+        out.mkdir()
+        settings = {"kind": "affine-depth", "invert": False, "grid": "stored"}
+        (out / "marigold.json").write_text(json.dumps({"v": 1, "fp": "f", "settings": settings}))
+        lines = [{"v": 1, "ev": "run", "at": 1, "fp": "f", "jobs": len(maps), "versions": {}}]
+        for name, values in maps.items():
+            path = out / f"{Path(name).stem}_depth.npy"
+            np.save(path, values.astype(np.float32))
+            data = path.read_bytes()
+            digest = sha256(data).hexdigest()
+            lines.append(
+                {
+                    "v": 1, "ev": "done", "at": 2, "input": name, "size": 1, "mtime_ns": 1,
+                    "sha256": "0", "fp": "f", "seed": 0, "batch_used": 1, "secs": 1,
+                    "outputs": [{"path": path.name, "size": len(data), "sha256": digest}],
+                }
+            )  # fmt: skip
+        lines.append({"v": 1, "ev": "end", "at": 3, "code": 0})
+        (out / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return out
+
+    return finish
+
+
+def test_a_table_tells_what_became_of_every_photo(call: Call, aligned_place: Path) -> None:
+    answer = call("align", aligned_place / "depths", "--colmap", aligned_place, "--no-fsync")
+
+    assert answer.code == 10
+    rows = {line.split()[0]: line for line in answer.out.splitlines()}
+    assert list(rows) == ["photo", "a.jpg", "b.jpg", "c.jpg"]
+    assert "metric" in rows["a.jpg"]
+    assert "metric" in rows["b.jpg"]
+    assert "where no relief at all would have" in rows["c.jpg"]
+    assert "2 photos in the unit of the model, 1 refused" in answer.err
+    depth = np.load(aligned_place / "depths/b_metric.npy")
+    assert np.abs(depth / ramp(0.5) - 1).max() < 1e-3
+    assert not (aligned_place / "depths/c_metric.npy").exists()
+
+
+def test_json_and_csv_say_the_same(call: Call, aligned_place: Path) -> None:
+    answer = call(
+        "align", aligned_place / "depths", "--colmap", aligned_place, "--scale", "2", "--json",
+        "--no-maps", "--no-refine",
+    )  # fmt: skip
+
+    facts = json.loads(answer.out)
+    assert facts["metres"] == 2
+    text = (aligned_place / "depths/alignment.csv").read_text()
+    table = list(csv.DictReader(text.splitlines()))
+    assert [row["name"] for row in table] == ["a.jpg", "b.jpg", "c.jpg"]
+    for row, photo in zip(table, facts["photos"], strict=True):
+        assert row["accepted"] == str(photo["accepted"])
+        assert row["reason"] == photo["reason"]
+        assert int(row["points"]) == photo["points"]
+    assert not list((aligned_place / "depths").glob("*_metric.npy"))
+
+
+def test_measured_depth_needs_no_model(call: Call, aligned_place: Path) -> None:
+    folder = aligned_place / "lidar"
+    folder.mkdir()
+    for name in ("a", "b"):
+        np.save(folder / f"{name}.npy", ramp(0.5))
+
+    answer = call("align", aligned_place / "depths", "--align-to", folder)
+
+    assert answer.code == 10
+    assert "2 photos in the unit of the references, 1 refused" in answer.err
+    assert "there is no reference for it" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        ([], 2, "--colmap DIR or --align-to DIR"),
+        (["--colmap", "nowhere"], 4, "no sparse model here"),
+        (["--colmap", ".", "--scale", "0"], 2, "--scale"),
+        (["--colmap", ".", "--intrinsics", "1,2"], 2, "FX,FY,CX,CY"),
+        (["--align-to", "nowhere", "--masks"], 2, "add --colmap DIR"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do(
+    call: Call, aligned_place: Path, more: list[str], code: int, message: str
+) -> None:
+    answer = call("align", aligned_place / "depths", *more)
+
+    assert answer.code == code
+    assert message in " ".join(answer.err.split())
+    assert not (aligned_place / "depths/alignment.json").exists()
+
+
+def test_an_aligned_run_is_exported_with_the_next_line_to_run(
+    call: Call, aligned_place: Path
+) -> None:
+    call("align", aligned_place / "depths", "--colmap", aligned_place, "--no-fsync")
+
+    answer = call("export", aligned_place / "depths", "--for", "colmap", "--scene", aligned_place)
+
+    assert answer.code == 10
+    assert answer.out.startswith("colmap stereo_fusion --workspace_path")
+    assert "refused: c.jpg: " in answer.err
+    maps = sorted(path.name for path in (aligned_place / "stereo/depth_maps").iterdir())
+    assert maps == ["a.jpg.geometric.bin", "b.jpg.geometric.bin"]
+
+
+def test_an_export_tells_machines_what_it_wrote(call: Call, aligned_place: Path) -> None:
+    call("align", aligned_place / "depths", "--colmap", aligned_place, "--no-fsync")
+
+    answer = call(
+        "export", aligned_place / "depths", "--for", "metashape", "--scene", aligned_place, "--json"
+    )
+
+    facts = json.loads(answer.out)
+    assert facts["written"] == ["a.jpg", "b.jpg"]
+    assert list(facts["refused"]) == ["c.jpg"]
+    assert facts["files"] == ["metashape_depths/a.tif", "metashape_depths/b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--for", "blender", "--scene", "."], 2, "there is: colmap, 3dgs"),
+        (["--for", "colmap"], 2, "scene"),
+        (["--for", "colmap", "--scene", "."], 4, "not aligned yet"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused(
+    call: Call, aligned_place: Path, words: list[str], code: int, message: str
+) -> None:
+    answer = call("export", aligned_place / "depths", *words)
+
+    assert answer.code == code
+    assert message in " ".join(answer.err.split())

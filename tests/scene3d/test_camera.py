@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marigold_cli.scene3d.camera import LENSES, Camera, Pose
+
+PARAMS = {
+    "SIMPLE_PINHOLE": (500.0, 322.0, 241.0),
+    "PINHOLE": (500.0, 510.0, 322.0, 241.0),
+    "SIMPLE_RADIAL": (500.0, 322.0, 241.0, -0.12),
+    "RADIAL": (500.0, 322.0, 241.0, -0.12, 0.03),
+    "OPENCV": (500.0, 510.0, 322.0, 241.0, -0.2, 0.05, 0.002, -0.003),
+    "OPENCV_FISHEYE": (300.0, 310.0, 322.0, 241.0, 0.02, -0.01, 0.003, -0.0005),
+    "FULL_OPENCV": (500.0, 510.0, 322.0, 241.0, 0.1, 0.05, 0.002, -0.003, 0.01, 0.2, 0.03, 0.004),
+    "SIMPLE_RADIAL_FISHEYE": (300.0, 322.0, 241.0, 0.02),
+    "RADIAL_FISHEYE": (300.0, 322.0, 241.0, 0.02, -0.01),
+    "SIMPLE_FISHEYE": (300.0, 322.0, 241.0),
+    "FISHEYE": (300.0, 310.0, 322.0, 241.0),
+}
+CAMERAS = [Camera(model, 640, 480, params) for model, params in PARAMS.items()]
+
+
+def test_every_lens_that_can_be_projected_with_is_tested() -> None:
+    assert {name for name, lens in LENSES.items() if lens.known} == set(PARAMS)
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.model)
+def test_rays_undo_the_projection(camera: Camera) -> None:
+    pixels = camera.grid(48, 64)
+
+    rays = camera.rays(pixels)
+
+    assert np.allclose(rays[..., 2], 1)
+    assert np.abs(camera.project(rays * 3.7) - pixels).max() < 1e-8
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.model)
+def test_pixels_are_those_of_colmap(camera: Camera) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    theirs = pycolmap.Camera(
+        model=camera.model, width=camera.width, height=camera.height, params=camera.params
+    )
+    points = np.random.default_rng(0).uniform([-1, -0.8, 1.5], [1, 0.8, 3], (200, 3))
+
+    assert np.abs(camera.project(points) - theirs.img_from_cam(points)).max() < 1e-9
+
+
+def test_an_opencv_lens_bends_as_its_manual_says() -> None:
+    camera = Camera("OPENCV", 640, 480, PARAMS["OPENCV"])
+    x, y, r2 = 0.3, -0.2, 0.13
+    radial = 1 - 0.2 * r2 + 0.05 * r2**2
+    bent_x = x * radial + 2 * 0.002 * x * y - 0.003 * (r2 + 2 * x * x)
+    bent_y = y * radial + 0.002 * (r2 + 2 * y * y) + 2 * -0.003 * x * y
+
+    (pixel,) = camera.project(np.array([[0.6, -0.4, 2.0]]))
+
+    assert pixel == pytest.approx([500 * bent_x + 322, 510 * bent_y + 241])
+
+
+def test_the_first_pixel_of_a_smaller_map_has_its_centre_half_a_step_in() -> None:
+    camera = Camera("PINHOLE", 640, 480, PARAMS["PINHOLE"])
+
+    grid = camera.grid(120, 160)
+
+    assert grid.shape == (120, 160, 2)
+    assert grid[0, 0].tolist() == [2, 2]
+    assert grid[-1, -1].tolist() == [638, 478]
+
+
+def test_a_fisheye_sees_nothing_beyond_its_rim() -> None:
+    camera = Camera("SIMPLE_FISHEYE", 640, 480, (100.0, 320.0, 240.0))
+
+    ray = camera.rays(np.array([320 + 100 * np.pi / 2 + 1, 240.0]))
+
+    assert np.isnan(ray[:2]).all()
+
+
+def test_only_a_lens_without_bend_is_a_pinhole() -> None:
+    assert Camera("OPENCV", 4, 4, (1.0, 1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0)).is_pinhole
+    assert not Camera("OPENCV", 4, 4, (1.0, 1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.1)).is_pinhole
+    assert not Camera("FISHEYE", 4, 4, (1.0, 1.0, 2.0, 2.0)).is_pinhole
+
+
+def test_a_pose_turns_a_quarter_about_the_vertical_and_back() -> None:
+    half = np.sqrt(0.5)
+    pose = Pose.of_quaternion(np.array([half, 0, half, 0]) * 3, np.array([1.0, 2.0, 3.0]))
+    points = np.array([[0.0, 0.0, 1.0], [4.0, 5.0, 6.0]])
+
+    moved = pose.to_camera(points)
+
+    assert moved[0] == pytest.approx([2, 2, 3])
+    assert pose.to_world(moved) == pytest.approx(points)
+    assert pose.to_camera(pose.centre) == pytest.approx([0, 0, 0])
