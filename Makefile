@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One fixed torch first: an open range takes several GB of CUDA builds from some indexes.
 TORCH := torch==2.13.0
+# Large and slow to make, so kept outside.
+RENDERS ?= ../marigold-renders
+TRAINED ?= ../marigold-trained
 
 .DEFAULT_GOAL := help
 
@@ -62,6 +65,23 @@ check: lint test ## what CI runs
 bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline
 	$(BIN)/python tests/bench/alignment.py
 	$(BIN)/python tests/bench/throughput.py
+
+.PHONY: evaluate
+evaluate: $(VENV)/dev ## the embedded models' table: scenes, a stereo photo, measured photos
+	$(BIN)/python tests/evaluation/table.py
+
+.PHONY: embedded
+embedded: $(VENV)/run ## train the embedded models from nothing; go on where it stopped
+	$(BIN)/marigold train --embedded --out $(TRAINED)
+
+$(RENDERS)/env/ready:
+	$(PYTHON) -m venv $(RENDERS)/env
+	$(RENDERS)/env/bin/pip install --quiet bpy==4.2.0 infinigen==1.15.5 'OpenEXR>=3.5'
+	@touch $@
+
+.PHONY: renders
+renders: $(RENDERS)/env/ready ## photorealistic pictures with depth (Python 3.11), until stopped
+	nice -n 19 $(RENDERS)/env/bin/python -m marigold_cli.training.renders $(RENDERS)/pictures
 
 .PHONY: clean
 clean: ## remove what was installed and made
