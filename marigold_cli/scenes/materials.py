@@ -1,136 +1,109 @@
-"""Procedural surfaces: what colour a point has, batched over scenes and pixels."""
+"""What colour a surface has at a point: textures, stains and grain, batched over pixels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from enum import IntEnum
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-
-class Pattern(IntEnum):
-    """Ways to mix a material's two colours over a surface."""
-
-    PLAIN = 0
-    TILES = 1  # cells with joints; large ones look like window fronts
-    BRICKS = 2
-    STRIPES = 3  # planks, fabric, shutters
-    MARBLE = 4  # large soft patches: stone, grass, dirt
-    PRINT = 5  # a random colour for each cell: books, posters, gravel
+from marigold_cli.scenes.atlas import ALL, LEVELS, MIX, SHADE, Atlas
+from marigold_cli.scenes.noise import SIZE
+from marigold_cli.scenes.scene import Texture
 
 
 @dataclass(frozen=True)
 class Materials:
-    """One material a surface, all [B, M] or [B, M, 3].
+    """One material a surface or a pixel: the values of `scene.Material` as rows, [17, M]."""
 
-    Attributes:
-        first: Linear albedo in [0, 1], [B, M, 3].
-        second: The pattern's other albedo, [B, M, 3].
-        pattern: Pattern as a number.
-        scale: Pattern cells per metre.
-        stretch: Width of a cell over its height.
-        grain: Strength of the fine noise, 0 to 1.
-        gloss: Strength of the highlight, 0 to 1.
-        glow: Light that the surface gives off, in units of diffuse white.
-    """
-
-    first: Tensor
-    second: Tensor
-    pattern: Tensor
-    scale: Tensor
-    stretch: Tensor
-    grain: Tensor
-    gloss: Tensor
-    glow: Tensor
+    table: Tensor
 
     def pick(self, index: Tensor) -> Materials:
-        """The material at each of P pixels: index [B, P]."""
-        wide = index[..., None].expand(-1, -1, 3)
-        picked = (
-            value.gather(1, wide if value.dim() == 3 else index)
-            for value in (getattr(self, field.name) for field in fields(self))
-        )
-        return Materials(*picked)
+        """The material at each of P pixels."""
+        return Materials(self.table.index_select(1, index))
+
+    @property
+    def colours(self) -> Tensor:
+        """[3, 3, M], three linear albedos."""
+        return self.table[:9].view(3, 3, -1)
+
+    @property
+    def texture(self) -> Tensor:
+        """[M], which one."""
+        return self.table[9].int()
+
+    @property
+    def scale(self) -> Tensor:
+        """[M], repetitions per metre."""
+        return self.table[10]
+
+    @property
+    def stretch(self) -> Tensor:
+        """[M], width of a repetition over its height."""
+        return self.table[11]
+
+    @property
+    def gloss(self) -> Tensor:
+        """[M], strength of highlight and mirror image."""
+        return self.table[12]
+
+    @property
+    def sharpness(self) -> Tensor:
+        """[M], log2 of the highlight's exponent."""
+        return self.table[13]
+
+    @property
+    def glow(self) -> Tensor:
+        """[M], light given off."""
+        return self.table[14]
+
+    @property
+    def dirt(self) -> Tensor:
+        """[M], strength of stains."""
+        return self.table[15]
+
+    @property
+    def grain(self) -> Tensor:
+        """[M], strength of fine noise."""
+        return self.table[16]
 
 
-def albedo(materials: Materials, point: Tensor, normal: Tensor, footprint: Tensor) -> Tensor:
+def albedo(
+    atlas: Atlas, materials: Materials, point: Tensor, normal: Tensor, footprint: Tensor
+) -> Tensor:
     """Linear colour of surface points.
 
     Args:
-        materials: One a pixel, [B, P].
-        point: Where, in a frame that moves with the surface, [B, P, 3] in metres.
-        normal: The surface's normal in the same frame, [B, P, 3].
-        footprint: Size of the pixel on the surface [m]; finer patterns fade out, [B, P].
+        atlas: Where textures are.
+        materials: One a pixel, [P].
+        point: Where, in a frame that moves with the surface, [3, P] in metres.
+        normal: The surface's normal in the same frame, of any length, [3, P].
+        footprint: Size of the pixel on the surface [m]; finer patterns fade out, [P].
 
     Returns:
-        [B, P, 3] in [0, 1].
+        [3, P] in [0, 1].
     """
     u, v = _unfold(point, normal)
-    u, v = u * materials.scale / materials.stretch, v * materials.scale
-    visible = 1 / (1 + (2 * footprint * materials.scale) ** 2)
-    mix = _mix(materials.pattern, u, v) * visible + 0.5 * (1 - visible)
-    noise = _noise(u * 4, v * 4, 3) - 0.5
-    colour = torch.lerp(materials.first, materials.second, mix[..., None])
-    shade = 1 + materials.grain * noise * (0.4 + 0.6 * visible)
-    return (colour * shade[..., None]).clamp(0, 1)
+    level = (footprint * materials.scale * SIZE).clamp_min_(1e-3).log2_()
+    a, b = u * materials.scale, v * materials.scale
+    pattern = atlas.look_up(materials.texture, (a / materials.stretch, b), _whole(level), ALL)
+    stains = atlas.look_up(Texture.CLOUDY, (b * 0.23, a * 0.23), _whole(level - 2.1), MIX)[0]
+    grains = atlas.look_up(Texture.SPECKLE, (a * 3.1, b * 3.1), _whole(level + 1.6), SHADE)[0]
+    first, second, third = materials.colours
+    colour = torch.lerp(torch.lerp(first, second, pattern[0]), third, pattern[1])
+    shade = 1 + materials.dirt * (stains - 0.5)
+    shade *= 1 + materials.grain * (grains - 1)
+    return (colour * shade.mul_(pattern[2])).clamp_(0, 1)
+
+
+def _whole(level: Tensor) -> Tensor:
+    return (level + 0.3).round_().clamp_(0, LEVELS - 1).int()
 
 
 def _unfold(point: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
     """Two coordinates on the surface: the ones across the normal's largest component."""
-    x, y, z = point.unbind(-1)
-    axis = normal.abs().argmax(-1)
-    return torch.where(axis == 0, y, x), torch.where(axis == 2, y, z)
-
-
-def _mix(pattern: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """How much of the second colour each pattern shows, [B, P] in [0, 1]."""
-    row = v.floor()
-    shifted = u + 0.5 * (row % 2)
-    choices = torch.stack(
-        (
-            torch.zeros_like(u),
-            _joint(u, v) + 0.25 * _hash(u.floor(), row),
-            0.8 * _joint(shifted, v) + 0.5 * _hash(shifted.floor(), row),
-            0.6 * _hash(u.floor(), u.floor()) + 0.3 * _noise(u * 6, v * 0.5, 2),
-            ((_noise(u * 0.7, v * 0.7, 4) - 0.5) * 2.5 + 0.5),
-            _hash(u.floor(), row),
-        )
-    ).clamp(0, 1)
-    return choices.gather(0, pattern[None].long())[0]
-
-
-def _joint(u: Tensor, v: Tensor) -> Tensor:
-    """1 on the lines between cells."""
-    return ((u - u.floor() < 0.08) | (v - v.floor() < 0.08)).to(u)
-
-
-def _hash(i: Tensor, j: Tensor) -> Tensor:
-    """A repeatable random number in [0, 1) for each lattice point."""
-    wave = torch.sin(i * 127.1 + j * 311.7) * 43758.547
-    return wave - wave.floor()
-
-
-def _noise(u: Tensor, v: Tensor, octaves: int) -> Tensor:
-    """Value noise in [0, 1], halving in strength as it doubles in frequency."""
-    total, weight = torch.zeros_like(u), 0.0
-    for octave in range(octaves):
-        total = total + _lattice_noise(u * 2**octave + 17 * octave, v * 2**octave) / 2**octave
-        weight += 0.5**octave
-    return total / weight
-
-
-def _lattice_noise(u: Tensor, v: Tensor) -> Tensor:
-    i, j = u.floor(), v.floor()
-    a, b = u - i, v - j
-    a, b = a * a * (3 - 2 * a), b * b * (3 - 2 * b)
-    low = torch.lerp(_hash(i, j), _hash(i + 1, j), a)
-    high = torch.lerp(_hash(i, j + 1), _hash(i + 1, j + 1), a)
-    return torch.lerp(low, high, b)
-
-
-def clouds(direction: Tensor, cover: Tensor) -> Tensor:
-    """Cloud density in [0, 1] of sky directions [B, P, 3]; cover [B, 1] in [0, 1]."""
-    flat = direction[..., :2] / direction[..., 2:].clamp_min(0.05)
-    density = _noise(flat[..., 0] * 1.5 + 7, flat[..., 1] * 1.5, 4)
-    return ((density - 1 + cover) * 3).clamp(0, 1)
+    x, y, z = point
+    across, along, upright = normal.abs()
+    sideways = (across >= along) & (across >= upright)
+    flat = ~sideways & (upright >= along)
+    return torch.where(sideways, y, x), torch.where(flat, y, z)
