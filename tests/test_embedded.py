@@ -12,15 +12,16 @@ from safetensors.torch import load_file
 
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.resolve import EMBEDDED, resolve
-from marigold_cli.depth import Floats
+from marigold_cli.depth import Floats, Mask
 from marigold_cli.files.decode import Photo
 from marigold_cli.fit import fit_affine
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import PredictOptions
 from marigold_cli.inference.predict import noise_stream, predict
 from marigold_cli.metrics import SMALLEST_DEPTH, abs_rel
-from marigold_cli.scenes.render import SKY_DEPTH
-from marigold_cli.training.data import HELD_OUT, Pictures, depth_image, draw_pictures
+from marigold_cli.training.datasets import open_source
+from marigold_cli.training.samples import Samples
+from marigold_cli.training.truth import depth_image
 
 CARD = resolve("tiny")
 
@@ -40,29 +41,30 @@ def pipeline() -> MarigoldDepthPipeline:
     return loaded
 
 
-def photos_of(pictures: Pictures) -> list[Photo]:
-    arrays = pictures.rgb.permute(0, 2, 3, 1).numpy()
+def draw_scenes(source: str, count: int, size: tuple[int, int] = (144, 192)) -> Samples:
+    return open_source(source, size).read(range(count))
+
+
+def photos_of(scenes: Samples) -> list[Photo]:
+    arrays = scenes.rgb.permute(0, 2, 3, 1).numpy()
     return [Photo(array, array.shape[:2], 1, f"{i}") for i, array in enumerate(arrays)]
 
 
-def aligned_error(guess: Floats, truth: Floats) -> float:
-    """AbsRel after the best scale and shift, of all that is not sky."""
-    known = truth < SKY_DEPTH
+def aligned_error(guess: Floats, truth: Floats, known: Mask) -> float:
+    """AbsRel after the best scale and shift."""
     guess, truth = guess[known], truth[known]
     return abs_rel(np.maximum(fit_affine(guess, truth)(guess), SMALLEST_DEPTH), truth)
 
 
 def mean_errors(model: DepthModel, count: int, seen: int) -> tuple[float, float]:
     """AbsRel on held-out scenes: of the model at one step, and of the mean depth of seen scenes."""
-    height, width = 144, 192
-    training = draw_pictures(0, seen, height, width)
-    mean_map = depth_image(training.depth).mean((0, 1)).numpy()
-    held_out = draw_pictures(HELD_OUT, count, height, width)
-    truths = held_out.depth[:, 0].float().numpy()
-    recipe = CARD.decide(PredictOptions(fast=True, resolution=width))
+    training, held_out = draw_scenes("synthetic", seen), draw_scenes("held-out", count)
+    mean_map = depth_image(training.depth, training.valid)[0].mean((0, 1)).numpy()
+    recipe = CARD.decide(PredictOptions(fast=True, resolution=held_out.rgb.shape[-1]))
     depths = predict(model, photos_of(held_out), recipe)
-    ours = [aligned_error(d.values, t) for d, t in zip(depths, truths, strict=True)]
-    theirs = [aligned_error(mean_map, truth) for truth in truths]
+    truths = list(zip(held_out.depth[:, 0].numpy(), held_out.valid[:, 0].numpy(), strict=True))
+    ours = [aligned_error(depth.values, *one) for depth, one in zip(depths, truths, strict=True)]
+    theirs = [aligned_error(mean_map, *truth) for truth in truths]
     return float(np.mean(ours)), float(np.mean(theirs))
 
 
@@ -79,7 +81,7 @@ def test_the_checkpoint_is_small_and_float16() -> None:
 def test_depth_equals_that_of_diffusers_from_the_same_noise(
     model: DepthModel, pipeline: MarigoldDepthPipeline, steps: int
 ) -> None:
-    (photo,) = photos_of(draw_pictures(HELD_OUT, 1, 75, 100))
+    (photo,) = photos_of(draw_scenes("held-out", 1, (75, 100)))
     recipe = CARD.decide(PredictOptions(steps=steps, resolution=96))
     noise = torch.randn(1, 16, 9, 12, generator=noise_stream(0, photo.digest, 0))
 

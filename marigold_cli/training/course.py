@@ -2,108 +2,207 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from torch import Tensor
-from transformers import CLIPTextModel
+from accelerate import Accelerator
+from filelock import FileLock, Timeout
 
-from marigold_cli.errors import ModelError
-from marigold_cli.training import networks
-from marigold_cli.training.data import SHARD, Library, depth_image, rgb_image
-from marigold_cli.training.latents import LatentLibrary
-from marigold_cli.training.loop import LoopOptions, Report, state_folder, train
-from marigold_cli.training.options import CourseOptions, ProtocolName
-from marigold_cli.training.patches import set_patch_encoder
-from marigold_cli.training.protocols import AutoencoderProtocol, MarigoldProtocol, Protocol
+from marigold_cli.batch.signals import Stop
+from marigold_cli.errors import DataSetError, OutputInUseError, UsageError
+from marigold_cli.files.disk import output_errors
+from marigold_cli.training.binding import bind, check_binding
+from marigold_cli.training.datasets import open_source, open_sources
+from marigold_cli.training.latents import Encoder, digest_of
+from marigold_cli.training.learner import Learner
+from marigold_cli.training.lesson import on_device
+from marigold_cli.training.loop import Desk, state_folder, train
+from marigold_cli.training.machine import open_accelerator
+from marigold_cli.training.options import CourseOptions, Modality
+from marigold_cli.training.order import Division, Order
+from marigold_cli.training.progress import Observer
+from marigold_cli.training.protocols.denoiser import Denoiser
+from marigold_cli.training.reader import PictureShelf, Reader, Shelf
+from marigold_cli.training.samples import Samples, Source
+from marigold_cli.training.state import State, find_state
+from marigold_cli.training.subject import Subject, open_subject
+
+_SHOWN = 6  # pictures of a sheet
+
+
+def run_course(options: CourseOptions, stop: Stop, observer: Observer) -> bool:
+    """Train, or go on where an earlier call stopped; every process of a launch calls this.
+
+    Returns:
+        Whether the last update is done. If not, the state is saved all the same, and a checkpoint
+        of what there is.
+
+    Raises:
+        MarigoldError: Whatever a user can fix.
+    """
+    accelerator = open_accelerator(options.machine)
+    with _occupied(options.out, accelerator):
+        observer.stage("looking at the data")
+        data = _open_data(options, accelerator)
+        observer.stage("reading the base")
+        state = find_state(state_folder(options.out))
+        subject = open_subject(options, data.sources[0], is_new=state is None)
+        return _Course(options, accelerator, data, subject, state).run(stop, observer)
 
 
 @dataclass(frozen=True)
-class _Defaults:
-    """A protocol's own numbers; the embedded checkpoint's rate was changed on the way."""
+class _Data:
+    """What is learned from.
 
-    loop: LoopOptions
-    batch: int
+    Attributes:
+        sources: Each checked.
+        shares: Of the batches that come from each.
+        shown: Pictures of the sheets.
+    """
 
-
-_DEFAULTS = {
-    ProtocolName.AUTOENCODER: _Defaults(
-        LoopOptions(steps=4000, learning_rate=2e-3, final_rate=0.05, average=0.995), batch=16
-    ),
-    ProtocolName.MARIGOLD: _Defaults(
-        LoopOptions(steps=4500, learning_rate=1e-3, final_rate=0.02, average=0.998), batch=32
-    ),
-}
+    sources: Sequence[Source]
+    shares: Sequence[float]
+    shown: Samples
 
 
-def run_course(options: CourseOptions, report: Callable[[Report], None]) -> bool:
-    """Train, go on where a former call stopped; True when the last step is done.
+@dataclass(frozen=True)
+class _Course:
+    """A training whose parts are all at hand."""
+
+    options: CourseOptions
+    accelerator: Accelerator
+    data: _Data
+    subject: Subject
+    state: State | None
+
+    def run(self, stop: Stop, observer: Observer) -> bool:
+        """Learn as far as it goes, then write the checkpoint."""
+        binding = self._bind()
+        if self.state and self.state.facts.update >= self.options.pace.updates:
+            observer.note(f"{self.options.out}: all updates were done before")
+            return True
+        if self.options.machine.checkpointing:
+            self.subject.protocol.save_memory()
+        learner = Learner(self.accelerator, self.subject.protocol, self.options.pace)
+        if self.state:
+            learner.resume(self.state)
+            observer.note(f"going on after update {learner.update}")
+        shelves = self._shelves(stop, observer)
+        is_done = bool(shelves) and self._learn(learner, shelves, binding, stop, observer)
+        if shelves:
+            observer.stage("writing the checkpoint")
+            self._write(learner)
+        return is_done
+
+    def _learn(
+        self,
+        learner: Learner,
+        shelves: Sequence[Shelf],
+        binding: dict[str, str],
+        stop: Stop,
+        observer: Observer,
+    ) -> bool:
+        options = self.options
+        counts = [len(shelf) for shelf in shelves]
+        order = Order(counts, self.data.shares, self._division, options.seed)
+        reader = Reader(shelves, order, self.subject.protocol, self.accelerator.device)
+        seconds = self.state.facts.seconds if self.state else 0.0
+        desk = Desk(options.out, options.upkeep, self.data.shown, binding, seconds)
+        observer.stage("learning")
+        return train(self.accelerator, learner, reader, options.pace, desk, stop, observer)
+
+    def _shelves(self, stop: Stop, observer: Observer) -> list[Shelf]:
+        """Where batches are taken from; none where filling the cache was stopped."""
+        cache, protocol = self.options.material.cache, self.subject.protocol
+        if cache is None:
+            return [PictureShelf(source, protocol.multiple) for source in self.data.sources]
+        if not isinstance(protocol, Denoiser):
+            raise UsageError("--cache keeps latents, of which --protocol autoencoder has none")
+        method = self.options.method
+        facts = (digest_of(protocol.codec.vae), *map(str, (method, self.options.material.size)))
+        encoders = [
+            Encoder(source, protocol, " ".join(facts), cache, self.accelerator.device)
+            for source in self.data.sources
+        ]
+        for encoder in encoders:
+            self._fill(encoder, stop, observer)
+        self.accelerator.wait_for_everyone()
+        return [] if any(one.missing for one in encoders) else [one.shelf for one in encoders]
+
+    def _fill(self, encoder: Encoder, stop: Stop, observer: Observer) -> None:
+        """Encode this process's part of what is missing."""
+        accelerator = self.accelerator
+        mine = encoder.missing[accelerator.process_index :: accelerator.num_processes]
+        for number, shard in enumerate(mine):
+            if stop.is_asked:
+                return
+            observer.stage(f"encoding {encoder.shelf.name}, file {number + 1} of {len(mine)}")
+            encoder.fill(shard)
+
+    def _write(self, learner: Learner) -> None:
+        if self.accelerator.is_main_process:
+            weights = learner.average.of(learner.protocol.network)
+            long_edge = max(self.data.shown.rgb.shape[2:])
+            self.subject.write(weights, self.options.out, long_edge)
+        self.accelerator.wait_for_everyone()
+
+    def _bind(self) -> dict[str, str]:
+        """What this training is, which must be what the folder holds."""
+        sources, shares = self.data.sources, self.data.shares
+        binding = bind(self.options, self.subject.identity, sources, shares, self._division)
+        check_binding(self.options.out, self.state, binding)
+        return binding
+
+    @property
+    def _division(self) -> Division:
+        pace, accelerator = self.options.pace, self.accelerator
+        return Division(
+            pace.batch, pace.accumulate, accelerator.num_processes, accelerator.process_index
+        )
+
+
+def _open_data(options: CourseOptions, accelerator: Accelerator) -> _Data:
+    """Open all sources; a fault in any file is found before the first update."""
+    material = options.material
+    has_normals = options.method.modality is Modality.NORMALS
+    device = str(accelerator.device)
+    sources, shares = open_sources(material.specs, material.size, device, has_normals)
+    shown = sources[0]
+    if material.validation:
+        shown = open_source(material.validation, material.size, device, has_normals)
+    if accelerator.is_main_process:
+        for source in (*sources, shown):
+            source.check()
+    accelerator.wait_for_everyone()
+    for source in sources if has_normals else ():
+        if source.read([0]).normals is None:
+            raise DataSetError(f"{source.name}: comes without normals; take other --data")
+    samples = shown.read(range(min(_SHOWN, len(shown))))
+    return _Data(sources, shares, on_device(samples, accelerator.device))
+
+
+@contextmanager
+def _occupied(out: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Make the folder and keep other trainings out of it.
 
     Raises:
-        ModelError: Marigold's protocol without a trained VAE in the output folder.
+        OutputInUseError: One is at work there.
     """
-    torch.manual_seed(options.seed)
-    size = min(options.pictures, SHARD)
-    shards = -(-options.pictures // size)
-    library = Library(options.data / "scenes", shards, options.height, options.width, size)
-    defaults = _DEFAULTS[options.protocol]
-    batch = options.batch or defaults.batch
-    if options.protocol is ProtocolName.AUTOENCODER:
-        protocol: Protocol = _autoencoder_protocol(library, batch)
-    else:
-        protocol = _marigold_protocol(options, library, batch)
-    loop = replace(
-        defaults.loop,
-        steps=options.steps or defaults.loop.steps,
-        learning_rate=options.learning_rate or defaults.loop.learning_rate,
-        seed=options.seed,
-        max_time_s=options.max_time_s,
-    )
-    finished = train(protocol, options.out, loop, report)
-    _complete(options.out, max(options.height, options.width))
-    if finished:
-        shutil.rmtree(state_folder(protocol, options.out))
-    return finished
-
-
-def _autoencoder_protocol(library: Library, batch: int) -> AutoencoderProtocol:
-    autoencoder = networks.new_autoencoder()
-    pictures = library.shard(0)
-    both = torch.cat((rgb_image(pictures.rgb), depth_image(pictures.depth)))
-    set_patch_encoder(autoencoder, both)
-    return AutoencoderProtocol(autoencoder, library, batch)
-
-
-def _marigold_protocol(options: CourseOptions, library: Library, batch: int) -> MarigoldProtocol:
-    folder = options.out
-    if not (folder / "vae" / "config.json").exists():
-        raise ModelError(
-            f"{folder} holds no trained VAE; train one first with --protocol autoencoder"
-        )
-    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    weights = (folder / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
-    latents_folder = options.data / "latents" / hashlib.sha256(weights).hexdigest()[:12]
-    latents = LatentLibrary(library, autoencoder, latents_folder)
-    unet: UNet2DConditionModel = networks.new_unet().to(memory_format=torch.channels_last)
-    return MarigoldProtocol(unet, networks.new_scheduler(), latents, _empty_text(folder), batch)
-
-
-def _empty_text(folder: Path) -> Tensor:
-    """The text encoder's answer to the empty prompt, [1, 2, C]."""
-    networks.save_text_encoder(folder)
-    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
-    with torch.inference_mode():
-        answer: Tensor = encoder(torch.tensor([[0, 1]]))[0]
-    return answer.clone()
-
-
-def _complete(folder: Path, resolution: int) -> None:
-    """Add the parts of a checkpoint that are not trained."""
-    networks.save_text_encoder(folder)
-    networks.new_scheduler().save_pretrained(folder / "scheduler")
-    networks.save_index(folder, steps=1, resolution=resolution)
+    if not accelerator.is_main_process:
+        yield
+        return
+    with output_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputInUseError(
+            f"{out}: another training is at work there; wait for it or choose another --out"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,4 +1,4 @@
-"""The small latent diffusion checkpoint that training starts from, in plain diffusers classes."""
+"""The project's own small networks, in plain diffusers classes, before any training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
@@ -14,12 +14,15 @@ from transformers import CLIPTextConfig, CLIPTextModel
 LATENT_CHANNELS = 16
 TEXT_WIDTH = 32
 
+_VOCABULARY = {"<|startoftext|>": 0, "<|endoftext|>": 1}
+
 
 def new_autoencoder() -> AutoencoderKL:
     """A VAE that shrinks a side eight times.
 
     One group in its norms, since each group forgets its mean, and with it brightness and colour.
-    Every residual block starts as the identity, which a short training needs.
+    Every residual block starts as the identity, which a short training needs. Latents come out of
+    its closed-form encoder at unit deviation, so nothing is left to scale.
     """
     widths = (16, 32, 48, 64)
     autoencoder = AutoencoderKL(
@@ -30,6 +33,7 @@ def new_autoencoder() -> AutoencoderKL:
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=1,
         sample_size=192,
+        scaling_factor=1.0,
         mid_block_add_attention=False,
     )
     for module in autoencoder.modules():
@@ -39,44 +43,40 @@ def new_autoencoder() -> AutoencoderKL:
     return autoencoder
 
 
-def new_unet() -> UNet2DConditionModel:
-    """A denoiser of (image latent, depth latent) with attention at its two coarse levels."""
+def new_unet(
+    latent_channels: int = LATENT_CHANNELS, text_width: int = TEXT_WIDTH
+) -> UNet2DConditionModel:
+    """A denoiser of (picture's latent, depth latent) with attention at its two coarse levels."""
     widths = (64, 128, 192)
     return UNet2DConditionModel(
         sample_size=24,
-        in_channels=2 * LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
+        in_channels=2 * latent_channels,
+        out_channels=latent_channels,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=widths,
         layers_per_block=1,
-        cross_attention_dim=TEXT_WIDTH,
+        cross_attention_dim=text_width,
         attention_head_dim=(2, 4, 6),  # the number of heads, whatever its name says
         norm_num_groups=16,
         use_linear_projection=True,
     )
 
 
-def new_scheduler() -> DDIMScheduler:
-    """Stable Diffusion's noise levels with a truly blank last one (zero SNR), trailing."""
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type="v_prediction",
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-    )
+# Stable Diffusion's noise levels with a truly blank last one (zero SNR).
+NOISE_LEVELS: dict[str, object] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
 
 
 def save_text_encoder(folder: Path) -> None:
-    """A CLIP text encoder and tokenizer that only know the empty prompt."""
-    torch.manual_seed(0)
+    """Write a CLIP text encoder and tokenizer that only know the empty prompt."""
     config = CLIPTextConfig(
-        vocab_size=2,
+        vocab_size=len(_VOCABULARY),
         hidden_size=TEXT_WIDTH,
         intermediate_size=TEXT_WIDTH,
         num_hidden_layers=1,
@@ -85,12 +85,9 @@ def save_text_encoder(folder: Path) -> None:
         eos_token_id=1,
         pad_token_id=1,
     )
-    CLIPTextModel(config).save_pretrained(folder / "text_encoder")
-    tokenizer = folder / "tokenizer"
-    tokenizer.mkdir(parents=True, exist_ok=True)
-    vocabulary = {"<|startoftext|>": 0, "<|endoftext|>": 1}
-    (tokenizer / "vocab.json").write_text(json.dumps(vocabulary))
-    (tokenizer / "merges.txt").write_text("#version: 0.2\n")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        CLIPTextModel(config).save_pretrained(folder / "text_encoder")
     settings = {
         "tokenizer_class": "CLIPTokenizer",
         "model_max_length": 77,
@@ -99,23 +96,8 @@ def save_text_encoder(folder: Path) -> None:
         "unk_token": "<|endoftext|>",
         "pad_token": "<|endoftext|>",
     }
+    tokenizer = folder / "tokenizer"
+    tokenizer.mkdir(parents=True, exist_ok=True)
+    (tokenizer / "vocab.json").write_text(json.dumps(_VOCABULARY))
+    (tokenizer / "merges.txt").write_text("#version: 0.2\n")
     (tokenizer / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
-
-
-def save_index(folder: Path, steps: int, resolution: int) -> None:
-    """Write the model_index.json that makes the folder a MarigoldDepthPipeline."""
-    index = {
-        "_class_name": "MarigoldDepthPipeline",
-        "_diffusers_version": "0.38.0",
-        "default_denoising_steps": steps,
-        "default_processing_resolution": resolution,
-        "prediction_type": "depth",
-        "scale_invariant": True,
-        "shift_invariant": True,
-        "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

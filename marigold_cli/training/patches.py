@@ -25,8 +25,8 @@ def set_patch_encoder(autoencoder: AutoencoderKL, pictures: Tensor) -> None:
     """Make the encoder the principal components of pictures.
 
     Args:
-        autoencoder: Three halvings, one group in its norms; its scaling factor is set as well, so
-            that latents have unit deviation.
+        autoencoder: Three halvings, one group in its norms; the encoder's last layer scales
+            latents to unit deviation.
         pictures: [N, 3, H, W] in [-1, 1], sides multiples of 8.
     """
     encoder = autoencoder.encoder
@@ -42,7 +42,7 @@ def set_patch_encoder(autoencoder: AutoencoderKL, pictures: Tensor) -> None:
     _pair(encoder, signal, kept)
     _set_taps(autoencoder.quant_conv, torch.eye(2 * kept)[..., None, None])
     latents = autoencoder.encode(pictures[:: max(1, len(pictures) // 64)]).latent_dist.mean
-    autoencoder.register_to_config(scaling_factor=1 / latents.std().item())
+    autoencoder.quant_conv.weight[:kept] /= latents.std()
 
 
 def _pass_through(block: ResnetBlock2D) -> None:

@@ -17,8 +17,8 @@ class Samples:
         rgb: uint8 [B, 3, H, W], sRGB.
         depth: float32 [B, 1, H, W], z-depth, far where not known [m, or any linear unit].
         valid: bool [B, 1, H, W], where the depth is known.
-        normals: float32 [B, 3, H, W], unit length; x right, y up, z towards the viewer. None
-            where the source has none.
+        normals: float32 [B, 3, H, W], unit length, zero where not known; x right, y up, z towards
+            the viewer. None where the source has none.
     """
 
     rgb: Tensor

@@ -1,0 +1,56 @@
+"""The curve of a training as a table that any program can plot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from marigold_cli.files.disk import output_errors
+
+HEADER = "update,loss,rate,samples,seconds"
+
+
+class Curve:
+    """Appends a line an update; numbers are written so that they are read back exactly."""
+
+    def __init__(self, path: Path, update: int) -> None:
+        """Open the file and cut what it has beyond an update: those will be made again.
+
+        Args:
+            path: curve.csv.
+            update: Updates that are done.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        self._path = path
+        with output_errors(path):
+            lines = path.read_text().splitlines()[1:] if path.exists() else []
+            kept = [line for line in lines if _is_done(line, update)]
+            partial = path.with_suffix(".partial")
+            partial.write_text("\n".join([HEADER, *kept]) + "\n")
+            partial.replace(path)
+            self._file = path.open("a", buffering=1)
+
+    def add(self, update: int, loss: float, rate: float, samples: int, seconds: float) -> None:
+        """Write the line of an update, counted from 1."""
+        with output_errors(self._path):
+            self._file.write(f"{update},{loss!r},{rate!r},{samples},{seconds:.2f}\n")
+
+    def sync(self) -> None:
+        """Wait until the disk has all lines."""
+        with output_errors(self._path):
+            os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _is_done(line: str, update: int) -> bool:
+    """Whether a line is whole and of an update that is done."""
+    number, *rest = line.split(",")
+    return len(rest) == HEADER.count(",") and number.isdigit() and int(number) <= update

@@ -1,0 +1,65 @@
+"""The recipe of the embedded models, as data: each course goes on from what the last one left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from marigold_cli.training.options import (
+    PACES,
+    CourseOptions,
+    Machine,
+    Material,
+    Method,
+    Pace,
+    Precision,
+    ProtocolName,
+    Unit,
+    Upkeep,
+)
+
+SIZE = (144, 192)  # height, width of the pictures [px]
+PICTURES = 11_776
+
+_UPKEEP = Upkeep(half=True, steps=1)
+
+
+def embedded_courses(out: Path, machine: Machine) -> tuple[CourseOptions, ...]:
+    """An autoencoder, then `tiny` by Marigold's protocol, then `tiny-e2e` end to end.
+
+    Args:
+        out: Folder of the pictures, of their latents, and of each course by its name.
+        machine: Where to compute; in bfloat16 unless another precision is asked for, on any device,
+            so that a training may move.
+    """
+    if machine.precision is Precision.AUTO:
+        machine = replace(machine, precision=Precision.BF16)
+    pictures = Material((f"rendered:{out / 'scenes'}?count={PICTURES}",), SIZE)
+    latents = replace(pictures, cache=out / "latents")
+    autoencoder = CourseOptions(
+        out / "autoencoder",
+        method=Method(ProtocolName.AUTOENCODER),
+        material=pictures,
+        pace=PACES[ProtocolName.AUTOENCODER],
+        machine=machine,
+        upkeep=_UPKEEP,
+    )
+    tiny = CourseOptions(
+        out / "tiny",
+        base=str(autoencoder.out),
+        method=Method(ProtocolName.MARIGOLD, last_share=0.6),
+        material=latents,
+        pace=Pace(7000, 32, 1, rate=1e-3, final_rate=0.02, clip=1.0, average=0.998),
+        machine=machine,
+        upkeep=_UPKEEP,
+    )
+    end_to_end = CourseOptions(
+        out / "tiny-e2e",
+        base=str(tiny.out),
+        method=Method(ProtocolName.E2E, unit=Unit.RANGE),
+        material=latents,
+        pace=Pace(4000, 32, 1, rate=3e-4, weight_decay=0.01, clip=1.0, average=0.998),
+        machine=machine,
+        upkeep=_UPKEEP,
+    )
+    return autoencoder, tiny, end_to_end

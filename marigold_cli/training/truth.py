@@ -1,0 +1,45 @@
+"""Pictures and their truth as images that a VAE sees, in [-1, 1], and where they are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_OUTER = (0.02, 0.98)  # quantiles that bound a depth image
+
+
+def rgb_image(rgb: Tensor) -> Tensor:
+    """Pictures uint8 [B, 3, H, W] as float32 in [-1, 1]."""
+    return rgb.float() / 127.5 - 1
+
+
+def depth_image(depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Spread depth between its outer percentiles; what lies beyond them or is unknown is clipped.
+
+    Args:
+        depth: [B, 1, H, W], any linear unit.
+        valid: bool [B, 1, H, W]; the rest does not count, and is put at the far end.
+
+    Returns:
+        float32 [B, 1, H, W] in [-1, 1], -1 near, and [B] how much depth a step of 1 is, in the
+        unit of depth.
+    """
+    known = depth.float().masked_fill(~valid, torch.nan).flatten(1)
+    quantiles = known.new_tensor(_OUTER)
+    # One by one: torch takes no more than 16 million values at a time.
+    bounds = torch.stack([torch.nanquantile(row, quantiles) for row in known]).nan_to_num()
+    low, high = bounds[:, 0], bounds[:, 1]
+    step = (high - low).clamp_min(torch.finfo(torch.float32).tiny) / 2
+    spread = (depth.float() - low.view(-1, 1, 1, 1)) / step.view(-1, 1, 1, 1) - 1
+    return spread.clamp(-1, 1).masked_fill(~valid, 1.0), step
+
+
+def known_cells(valid: Tensor, multiple: int) -> Tensor:
+    """Latent cells bool [B, 1, h, w] all of whose pixels are valid.
+
+    Args:
+        valid: bool [B, 1, H, W].
+        multiple: Pixels per cell along a side.
+    """
+    return F.max_pool2d((~valid).float(), multiple) == 0

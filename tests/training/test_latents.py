@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from marigold_cli.errors import DataSetError, UsageError
+from marigold_cli.training import latents
+from marigold_cli.training.codec import Codec
+from marigold_cli.training.foundation import open_foundation
+from marigold_cli.training.latents import Encoder, digest_of
+from marigold_cli.training.lesson import Lesson
+from marigold_cli.training.protocols.denoiser import Denoiser
+from marigold_cli.training.protocols.end_to_end import EndToEndProtocol
+from marigold_cli.training.protocols.marigold import MarigoldProtocol
+from marigold_cli.training.reader import PictureShelf
+from marigold_cli.training.samples import Samples, Source
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[MarigoldProtocol, EndToEndProtocol])
+def protocol(request: pytest.FixtureRequest, marigold: Path) -> Denoiser:
+    base = open_foundation(str(marigold))
+    scheduler = base.make_scheduler(zero_snr=False, trailing=False)
+    made: Denoiser = request.param(
+        base.read_unet(0), Codec(base.read_vae()), scheduler, base.read_empty_text()
+    )
+    return made
+
+
+def close(found: Lesson, expected: Lesson) -> None:
+    torch.testing.assert_close(found.given, expected.given, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(found.target, expected.target, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(found.weight, expected.weight)
+    assert torch.equal(found.known, expected.known)
+
+
+def test_kept_lessons_are_those_of_the_pictures_in_both_directions(
+    protocol: Denoiser, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 3)
+    encoder = Encoder(source, protocol, "key", tmp_path, CPU)
+    for shard in encoder.missing:
+        encoder.fill(shard)
+    indices, flip = [7, 0, 3, 3], torch.tensor([True, False, False, True])
+
+    found = encoder.shelf.take(indices, flip)
+
+    fresh = PictureShelf(source, protocol.multiple).take(indices, flip)
+    with torch.no_grad():
+        close(found, protocol.encode(fresh))
+    assert len(encoder.shelf) == 8
+    assert not encoder.missing
+
+
+def test_what_is_there_is_not_encoded_again(
+    protocol: Denoiser, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 3)
+    first = Encoder(source, protocol, "key", tmp_path, CPU)
+    first.fill(1)
+
+    assert Encoder(source, protocol, "key", tmp_path, CPU).missing == [0, 2]
+    assert Encoder(source, protocol, "other", tmp_path, CPU).missing == [0, 1, 2]
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A source that counts seeds."""
+
+    name: str = "synthetic"
+
+    def __len__(self) -> int:
+        return 10**9
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+    def read(self, indices: Sequence[int]) -> Samples:
+        raise AssertionError
+
+
+def test_a_source_without_an_end_is_refused(protocol: Denoiser, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no end"):
+        Encoder(Endless(), protocol, "key", tmp_path, CPU)
+
+
+def test_pictures_that_do_not_divide_into_cells_are_refused(
+    protocol: Denoiser,
+    make_samples: Callable[..., Samples],
+    make_source: Callable[[Samples], Source],
+    tmp_path: Path,
+) -> None:
+    odd = make_source(make_samples(2, height=15, width=24))
+
+    with pytest.raises(DataSetError, match="24 x 15 px, but sides must be multiples of 2"):
+        PictureShelf(odd, protocol.multiple).take([0], torch.tensor([False]))
+    with pytest.raises(DataSetError, match="--size"):
+        Encoder(odd, protocol, "key", tmp_path, CPU).fill(0)
+
+
+def test_other_weights_have_another_digest(marigold: Path, stable_diffusion: Path) -> None:
+    vae = open_foundation(str(marigold)).read_vae()
+    before = digest_of(vae)
+
+    with torch.no_grad():
+        vae.quant_conv.bias += 1e-6
+
+    assert digest_of(open_foundation(str(marigold)).read_vae()) == before
+    assert digest_of(vae) != before
