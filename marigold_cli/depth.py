@@ -1,4 +1,4 @@
-"""The value that everybody passes on: a depth map and what its numbers mean."""
+"""The value that everybody passes on: a map of depth or of normals, and what its numbers mean."""
 
 from __future__ import annotations
 
@@ -12,23 +12,42 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+class Modality(StrEnum):
+    """What of a photo is estimated."""
+
+    DEPTH = "depth"
+    NORMALS = "normals"
+
+
 class DepthKind(StrEnum):
-    """What the numbers of a depth map mean."""
+    """What the numbers of a map mean."""
 
     AFFINE_DEPTH = "affine-depth"  # 0 near, 1 far; true depth = scale * value + shift
     AFFINE_DISPARITY = "affine-disparity"  # 0 far, 1 near; true 1/depth = scale * value + shift
     METRIC = "metric"  # [m]
+    NORMALS = "normals"  # vectors of length 1; x points right, y up, z to the viewer
+
+    @property
+    def modality(self) -> Modality:
+        """What of a photo such numbers tell."""
+        return Modality.NORMALS if self is DepthKind.NORMALS else Modality.DEPTH
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether values lie in [0, 1] and can be turned around."""
+        return self in (DepthKind.AFFINE_DEPTH, DepthKind.AFFINE_DISPARITY)
 
 
 @dataclass(frozen=True)
 class DepthMap:
-    """One photo's depth.
+    """One photo's depth, or its normals.
 
     Attributes:
-        values: float32 [H, W]; its meaning and unit are told by `kind`.
+        values: float32 [H, W], or [H, W, 3] of normals; meaning and unit are told by `kind`.
         kind: What the values mean.
         valid: bool [H, W], False where nothing is known; None: valid everywhere.
-        uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`, or None.
+        uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`, or as share of
+            a half turn; or None.
         inverted: True when affine values were turned around, so that 1 is near in depth.
     """
 
@@ -41,24 +60,24 @@ class DepthMap:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width [px]."""
-        height, width = self.values.shape
+        height, width = self.values.shape[:2]
         return height, width
 
     @property
     def near_is(self) -> float | None:
-        """The value of the nearest point, 0 or 1; None for metric depth."""
+        """The value of the nearest point, 0 or 1; None where values are not affine."""
         return near_value(self.kind, self.inverted)
 
     def invert(self) -> DepthMap:
-        """Turn affine values around, 0 <-> 1; its own inverse. Metric depth has no such turn."""
-        if self.kind is DepthKind.METRIC:
-            raise ValueError("metric depth cannot be inverted in [0, 1]")
+        """Turn affine values around, 0 <-> 1; its own inverse. Nothing else has such a turn."""
+        if not self.kind.is_affine:
+            raise ValueError(f"{self.kind} values cannot be inverted in [0, 1]")
         return replace(self, values=1 - self.values, inverted=not self.inverted)
 
 
 def near_value(kind: DepthKind, inverted: bool) -> float | None:
-    """The value of the nearest point, 0 or 1; None for metric depth."""
-    if kind is DepthKind.METRIC:
+    """The value of the nearest point, 0 or 1; None where values are not affine."""
+    if not kind.is_affine:
         return None
     return float((kind is DepthKind.AFFINE_DISPARITY) != inverted)
 

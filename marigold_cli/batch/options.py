@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from marigold_cli.depth import Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.files.colormap import COLORMAPS
 from marigold_cli.files.discover import Selection
@@ -45,6 +46,7 @@ class ModelOptions:
     device: str = "auto"
     dtype: str = "auto"
     vae: str | None = None  # another autoencoder in place of the checkpoint's own
+    modality: Modality | None = None  # None: what the checkpoint estimates
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class _Planner:
     def decide(self, ref: ImageRef) -> _Decision:
         """Find this photo's line in the decision table."""
         entry = self.state.entries.get(ref.name, Entry())
-        outputs = outputs_of(ref.stem, self.settings.formats, self.settings.uncertainty)
+        outputs = self._outputs(ref)
         job = self._job(ref, entry, outputs)
         if self.policy.overwrite:
             return _Decision(ref, self._again(job, entry))
@@ -96,6 +96,10 @@ class _Planner:
             return _Decision(ref, failure=entry.failed.failure)
         foreign = tuple(self._foreign(entry, outputs))
         return _Decision(ref, job, foreign=foreign, rival=self._rival(job))
+
+    def _outputs(self, ref: ImageRef) -> tuple[Output, ...]:
+        settings = self.settings
+        return outputs_of(ref.stem, settings.formats, settings.uncertainty, settings.kind.modality)
 
     def _job(self, ref: ImageRef, entry: Entry, outputs: tuple[Output, ...]) -> Job:
         is_begun = self.fingerprint in entry.fingerprints or entry.paths

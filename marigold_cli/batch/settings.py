@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from marigold_cli.batch.options import OutputOptions
-from marigold_cli.checkpoints.card import Card
-from marigold_cli.depth import DepthKind
+from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
+from marigold_cli.depth import DepthKind, Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.options import Recipe
 
@@ -72,7 +72,7 @@ def fingerprint(settings: Settings) -> str:
 
 
 def make_settings(
-    card: Card, recipe: Recipe, output: OutputOptions, dtype: str, vae: str | None
+    card: AnyCard, recipe: Recipe, output: OutputOptions, dtype: str, vae: str | None
 ) -> Settings:
     """Gather what changes the bytes of an output.
 
@@ -86,12 +86,17 @@ def make_settings(
     Raises:
         UsageError: an output that this checkpoint or recipe cannot give.
     """
+    if isinstance(card, FeedForwardCard):
+        _check_one_pass(card, output, vae)
     if output.uncertainty and recipe.ensemble < 2:
         raise UsageError("--uncertainty is the spread of an ensemble; add --ensemble 10")
     if output.uncertainty and set(output.formats) == {"color"}:
         raise UsageError("--uncertainty has no colour picture; add --format npy, tiff, png or exr")
     if output.invert and card.kind is DepthKind.METRIC:
         raise UsageError(f"{card.name}: metric depth cannot be turned around by --invert")
+    is_depth = card.kind.modality is Modality.DEPTH
+    if not is_depth:
+        _check_normals(card, output)
     return Settings(
         model=card.name,
         identity=card.identity,
@@ -100,12 +105,28 @@ def make_settings(
         dtype=dtype,
         vae=vae,
         formats=tuple(sorted(set(output.formats))),
-        colormap=output.colormap if "color" in output.formats else None,
+        colormap=output.colormap if is_depth and "color" in output.formats else None,
         uncertainty=output.uncertainty,
         invert=output.invert,
         size=output.size,
         grid=output.grid,
     )
+
+
+def _check_one_pass(card: FeedForwardCard, output: OutputOptions, vae: str | None) -> None:
+    if output.uncertainty:
+        raise UsageError(f"{card.name}: predicts once, so it has no spread for --uncertainty")
+    if vae is not None:
+        raise UsageError(f"{card.name}: has no autoencoder that --vae could replace")
+
+
+def _check_normals(card: AnyCard, output: OutputOptions) -> None:
+    if output.invert:
+        raise UsageError(f"{card.name}: normals cannot be turned around by --invert")
+    if "png" in output.formats:
+        raise UsageError(
+            f"{card.name}: normals have no 16-bit PNG; take --format npy, tiff, exr or color"
+        )
 
 
 def differences(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:

@@ -14,13 +14,14 @@ from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.records import Done, OutputFile
-from marigold_cli.depth import DepthMap
+from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.atomic import write_durably
 from marigold_cli.files.decode import Photo, decode
 from marigold_cli.files.orientation import turn_stored
 from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.files.source import read_source, trusted_time
+from marigold_cli.files.vectors import turn_normals_stored
 from marigold_cli.files.writers import Tags, choose_writer
 
 
@@ -137,9 +138,10 @@ def _shape(predicted: Predicted, plan: Plan, predictor: Predictor) -> DepthMap:
 
 def _turn_stored(depth: DepthMap, orientation: int) -> DepthMap:
     spread, valid = depth.uncertainty, depth.valid
+    turn = turn_normals_stored if depth.kind is DepthKind.NORMALS else turn_stored
     return replace(
         depth,
-        values=turn_stored(depth.values, orientation),
+        values=turn(depth.values, orientation),
         valid=None if valid is None else turn_stored(valid, orientation),
         uncertainty=None if spread is None else turn_stored(spread, orientation),
     )
@@ -153,4 +155,5 @@ def _encode(depth: DepthMap, origin: Origin, plan: Plan) -> Iterator[tuple[str, 
         colormap=settings.colormap or "spectral",
     )
     for output in origin.job.outputs:
-        yield output.path, choose_writer(output).encode(depth, tags)
+        told = replace(tags, quantity=output.quantity)
+        yield output.path, choose_writer(output).encode(depth, told)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import UsageError
-from marigold_cli.inference.options import Noise, PredictOptions, Recipe, Spacing
+from marigold_cli.inference.framing import Family
+from marigold_cli.inference.options import (
+    Noise,
+    PredictOptions,
+    Recipe,
+    Reduction,
+    Resample,
+    Spacing,
+)
 
 # Of the thousand steps of training: all, all but the first, and what LCM was distilled to.
 _MOST_STEPS = {Spacing.TRAILING: 1000, Spacing.LEADING: 999, None: 50}
@@ -78,3 +87,43 @@ class Card:
                 f"{self.name}: from zeros, all members of an ensemble would be the same; "
                 "leave out --ensemble, or take --noise gaussian"
             )
+
+
+@dataclass(frozen=True)
+class FeedForwardCard:
+    """A depth model of transformers' format on this machine, which predicts in a single pass.
+
+    Attributes:
+        name: As a user would name it: "apple/DepthPro-hf" or a folder.
+        folder: Where its config.json lies.
+        identity: As in `Card`.
+        kind: What its numbers mean.
+        family: Which model it is.
+    """
+
+    name: str
+    folder: Path
+    identity: str
+    kind: DepthKind
+    family: Family
+
+    def decide(self, options: PredictOptions) -> Recipe:
+        """One pass at the size that the checkpoint's own rules say, whatever was asked.
+
+        Steps, members, noise and seed mean nothing here. They are passed over and not refused, so
+        that such a model can stand beside a Marigold in one evaluation; nor do they get into the
+        fingerprint, for they change no byte.
+        """
+        return Recipe(
+            steps=1,
+            ensemble=1,
+            resolution=0,
+            seed=0,
+            timesteps=None,
+            noise=Noise.ZEROS,
+            resample=Resample.BILINEAR,
+            reduction=Reduction.MEDIAN,
+        )
+
+
+AnyCard: TypeAlias = Card | FeedForwardCard

@@ -9,7 +9,11 @@ from marigold_cli.inference.options import Noise, Spacing
 
 RESOLUTION = 768  # long edge that every published Marigold was trained for [px]
 
-KINDS = {"depth": DepthKind.AFFINE_DEPTH, "disparity": DepthKind.AFFINE_DISPARITY}
+KINDS = {
+    "depth": DepthKind.AFFINE_DEPTH,
+    "disparity": DepthKind.AFFINE_DISPARITY,
+    "normals": DepthKind.NORMALS,
+}
 
 
 def make_card(manifest: Manifest, identity: str) -> Card:
@@ -23,7 +27,7 @@ def make_card(manifest: Manifest, identity: str) -> Card:
     """
     kind = KINDS.get(manifest.prediction)
     if kind is None:
-        raise manifest.snapshot.refuse(f"it predicts {manifest.prediction}, not depth")
+        raise manifest.snapshot.refuse(f"it predicts {manifest.prediction}, not depth or normals")
     spacing = _spacing(manifest)
     return Card(
         name=manifest.snapshot.name,

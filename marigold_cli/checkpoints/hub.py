@@ -21,17 +21,25 @@ from marigold_cli.checkpoints.cache import (
     check_names,
     find_snapshot,
 )
-from marigold_cli.checkpoints.card import Card
-from marigold_cli.checkpoints.describe import make_card
+from marigold_cli.checkpoints.card import AnyCard
+from marigold_cli.checkpoints.feedforward import CONFIG, is_feedforward, read_feedforward
 from marigold_cli.checkpoints.manifest import (
-    DEPTH_PIPELINES,
     INDEX,
+    PIPELINES,
     read_manifest,
     read_vae,
 )
 from marigold_cli.checkpoints.needed import needed_files
-from marigold_cli.checkpoints.published import ALIASES, KNOWN
-from marigold_cli.checkpoints.resolve import DEFAULT, EMBEDDED, identity_of, locate, place_of
+from marigold_cli.checkpoints.published import ALIASES, COMPARISONS, KNOWN, NORMALS
+from marigold_cli.checkpoints.resolve import (
+    DEFAULT,
+    EMBEDDED,
+    Place,
+    card_at,
+    locate_any,
+    place_of,
+    read_any,
+)
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.errors import MarigoldError, ModelError
 
@@ -71,7 +79,7 @@ class Shown:
             of the published checkpoints are known to this version.
     """
 
-    card: Card
+    card: AnyCard
     files: tuple[str, ...]
     size_bytes: int
     is_of_hub: bool = False
@@ -100,7 +108,7 @@ class Pulled:
 
 def list_models() -> list[Listed]:
     """Embedded and published models and whatever else of their kind is in the hub's cache."""
-    published = {one.name: one for one in KNOWN}
+    published = {one.name: one for one in (*KNOWN, *NORMALS, *COMPARISONS)}
     others = [name for name in cached_repositories() if name not in published and _is_ours(name)]
     names = [*EMBEDDED, *published, *others]
     listed = []
@@ -117,16 +125,15 @@ def show(name: str, revision: str | None = None) -> Shown:
     Raises:
         ModelError: Not on this machine, incomplete, or refused as unsafe.
     """
-    place = locate(name, revision)
-    manifest = read_manifest(place.snapshot)
-    card = make_card(manifest, identity_of(place, manifest))
-    return Shown(card, manifest.files, manifest.size_bytes, place.commit is not None)
+    place = locate_any(name, revision)
+    found = read_any(place.snapshot)
+    return Shown(card_at(place), found.files, found.size_bytes, place.commit is not None)
 
 
 def pull(
     name: str, revision: str | None = None, half: bool = False, bar: type[object] | None = None
 ) -> Pulled:
-    """Download the files that this program reads of a checkpoint or a VAE, and nothing else.
+    """Download the files that this program reads of a model or a VAE, and nothing else.
 
     Args:
         name: A hub id or a short name for one.
@@ -183,6 +190,8 @@ def _judge(snapshot: Snapshot) -> None:
     """Refuse right after the download what would be refused when it is used."""
     if snapshot.find(INDEX):
         read_manifest(snapshot)
+    elif is_feedforward(snapshot):
+        read_feedforward(snapshot)
     else:
         read_vae(snapshot)
 
@@ -201,22 +210,32 @@ def _silence(is_wanted: bool) -> Iterator[None]:
 
 
 def _list(name: str, alias: str, about: str) -> Listed:
-    if name not in EMBEDDED and find_snapshot(name, None, INDEX) is None:
+    place = place_of(name) if name in EMBEDDED else _cached_place(name)
+    if place is None:
         return Listed(name, alias, about, "absent", 0)
     try:
-        size = read_manifest(place_of(name).snapshot).size_bytes
+        size = read_any(place.snapshot).size_bytes
     except ModelError as error:
         return Listed(name, alias, str(error), "unusable", 0)
     return Listed(name, alias, about, "embedded" if name in EMBEDDED else "cached", size)
 
 
+def _cached_place(name: str) -> Place | None:
+    """The snapshot of a repository in the cache that may be a model."""
+    found = (find_snapshot(name, None, file) for file in (INDEX, CONFIG))
+    folder = next((folder for folder in found if folder), None)
+    return None if folder is None else Place(Snapshot(name, folder), folder.name)
+
+
 def _is_ours(name: str) -> bool:
-    """Whether a cached repository is a Marigold, sound or not."""
-    folder = find_snapshot(name, None, INDEX)
-    if folder is None:
+    """Whether a cached repository is a Marigold or another depth model, sound or not."""
+    place = _cached_place(name)
+    if place is None:
         return False
     try:
-        pipeline = Snapshot(name, folder).read_json(INDEX).get("_class_name")
+        if place.snapshot.find(INDEX) is None:
+            return is_feedforward(place.snapshot)
+        pipeline = place.snapshot.read_json(INDEX).get("_class_name")
     except ModelError:
         return False
-    return isinstance(pipeline, str) and pipeline in DEPTH_PIPELINES
+    return isinstance(pipeline, str) and pipeline in PIPELINES

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 import torch
+import transformers
 from diffusers import (
     AutoencoderKL,
     AutoencoderTiny,
@@ -20,13 +21,15 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as clip_logging
 
-from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.card import Card, FeedForwardCard
 from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
+from marigold_cli.checkpoints.feedforward import read_feedforward
 from marigold_cli.checkpoints.manifest import Component, Manifest, read_manifest
 from marigold_cli.checkpoints.resolve import resolve_vae
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.checkpoints.weights import choose
 from marigold_cli.errors import DeviceError
+from marigold_cli.inference.feedforward import FeedForwardModel
 from marigold_cli.inference.model import DepthModel
 
 Vae: TypeAlias = AutoencoderKL | AutoencoderTiny
@@ -67,6 +70,28 @@ def load(
         empty_text=text,
         kind=card.kind,
         rescale=card.rescale,
+        has_full_z=manifest.has_full_z,
+    )
+
+
+def load_feedforward(
+    card: FeedForwardCard, device: str = "auto", dtype: str = "auto"
+) -> FeedForwardModel:
+    """Put a depth model of transformers on a device, ready to predict.
+
+    Raises:
+        ModelError: Incomplete, damaged or unsafe files.
+        DeviceError: No such device, or too little memory on it.
+    """
+    place = choose_device(device).device
+    precision = choose_dtype(dtype, place).dtype
+    found = read_feedforward(Snapshot(card.name, card.folder))
+    # By its name, which was held against the allow-list: a Marigold need not wait for four imports.
+    kind = getattr(transformers, found.component.class_name)
+    read = partial(kind.from_pretrained, dtype=precision)
+    network = _network(read, found.snapshot, found.component, precision)
+    return FeedForwardModel(
+        move(network, place, card.name), found.family, found.framing, found.kind
     )
 
 

@@ -9,6 +9,8 @@ from marigold_cli.checkpoints.weights import Weights, choose, find_weights
 
 INDEX = "model_index.json"
 DEPTH_PIPELINES = frozenset({"MarigoldDepthPipeline", "MarigoldPipeline"})
+NORMALS_PIPELINE = "MarigoldNormalsPipeline"
+PIPELINES = DEPTH_PIPELINES | {NORMALS_PIPELINE}
 # The end-to-end fine-tuned models were saved under the pipeline they were trained with.
 E2E_PIPELINE = "StableDiffusionPipeline"
 VAE_CLASSES = frozenset({"AutoencoderKL", "AutoencoderTiny"})
@@ -89,12 +91,13 @@ class Manifest:
         snapshot: Where it lies.
         components: What will be loaded, by name.
         is_e2e: One of the end-to-end fine-tuned family, by the shape of its index.
-        prediction: "depth" or "disparity".
+        prediction: "depth", "disparity" or "normals".
         steps: Its default number of denoising steps.
         resolution: Its default long edge while predicting [px]; 0: the image's own.
         spacing: "trailing", "leading" or "linspace"; None: the class's own default.
         noise: "gaussian" or "zeros", where the index was written by this program.
         rescale: Whether single predictions are stretched, where the index says so.
+        has_full_z: Whether its normals may point away from the viewer.
     """
 
     snapshot: Snapshot
@@ -106,6 +109,7 @@ class Manifest:
     spacing: str | None
     noise: str | None
     rescale: bool | None
+    has_full_z: bool = True
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -122,11 +126,11 @@ def read_manifest(snapshot: Snapshot) -> Manifest:
     """Read and judge a checkpoint without loading anything.
 
     Raises:
-        ModelError: Not a Marigold depth checkpoint, incomplete, damaged, or unsafe.
+        ModelError: Not a Marigold of depth or normals, incomplete, damaged, or unsafe.
     """
     index = snapshot.read_json(INDEX)
     pipeline = _pipeline(snapshot, index)
-    _refuse_code(snapshot, index)
+    _refuse_pipelines_code(snapshot, index)
     _refuse_foreign(snapshot, index)
     components = {name: _component(snapshot, name, index.get(name)) for name in CLASSES}
     _check_channels(snapshot)
@@ -137,12 +141,13 @@ def read_manifest(snapshot: Snapshot) -> Manifest:
         snapshot=snapshot,
         components=components,
         is_e2e=pipeline == E2E_PIPELINE,
-        prediction=str(index.get("prediction_type") or "depth"),
+        prediction=_prediction(snapshot, pipeline, index),
         steps=_count(snapshot, index, "default_denoising_steps", least=1),
         resolution=_count(snapshot, index, "default_processing_resolution", least=0),
         spacing=_text(scheduler, "timestep_spacing"),
         noise=_text(own, "noise"),
         rescale=own["rescale"] is True if "rescale" in own else None,
+        has_full_z=index.get("use_full_z_range") is not False,
     )
 
 
@@ -153,7 +158,7 @@ def read_vae(snapshot: Snapshot) -> Component:
         ModelError: Not a VAE we know, incomplete, damaged, or unsafe.
     """
     settings = snapshot.read_json("config.json")
-    _refuse_py(snapshot, "")
+    snapshot.refuse_code("")
     class_name = settings.get("_class_name")
     if not isinstance(class_name, str) or class_name not in VAE_CLASSES:
         known = " or ".join(sorted(VAE_CLASSES))
@@ -165,28 +170,28 @@ def _pipeline(snapshot: Snapshot, index: Settings) -> str:
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
         raise snapshot.refuse(f"{INDEX} names a pipeline of its own code; refused as unsafe")
-    if pipeline not in DEPTH_PIPELINES and pipeline != E2E_PIPELINE:
-        raise snapshot.refuse(f"it is a {pipeline}, not a Marigold depth checkpoint")
+    if pipeline not in PIPELINES and pipeline != E2E_PIPELINE:
+        raise snapshot.refuse(f"it is a {pipeline}, not a Marigold of depth or normals")
     if "normals" in snapshot.name.rsplit("/", 1)[-1] and pipeline == E2E_PIPELINE:
         raise snapshot.refuse("it estimates surface normals, not depth")
     return pipeline
 
 
-def _refuse_code(snapshot: Snapshot, index: Settings) -> None:
+def _prediction(snapshot: Snapshot, pipeline: str, index: Settings) -> str:
+    own = "normals" if pipeline == NORMALS_PIPELINE else "depth"
+    prediction = str(index.get("prediction_type") or own)
+    if (prediction == "normals") != (own == "normals"):
+        raise snapshot.refuse(f"it is a {pipeline}, and yet it predicts {prediction}")
+    return prediction
+
+
+def _refuse_pipelines_code(snapshot: Snapshot, index: Settings) -> None:
     # The published end-to-end models carry pipeline.py for diffusers' custom_pipeline. It is never
     # run here, and everything it does is known; code anywhere else means a checkpoint is not data.
     is_e2e = index["_class_name"] == E2E_PIPELINE
-    _refuse_py(snapshot, "", frozenset({"pipeline.py"}) if is_e2e else frozenset())
+    snapshot.refuse_code("", frozenset({"pipeline.py"}) if is_e2e else frozenset())
     for folder in CLASSES:
-        _refuse_py(snapshot, folder)
-
-
-def _refuse_py(snapshot: Snapshot, folder: str, known: frozenset[str] = frozenset()) -> None:
-    for name in snapshot.names(folder):
-        if name.endswith((".py", ".pyc", ".so", ".pyd")) and name not in known:
-            raise snapshot.refuse(
-                f"it brings code along ({folder or '.'}/{name}); refused as unsafe"
-            )
+        snapshot.refuse_code(folder)
 
 
 def _refuse_foreign(snapshot: Snapshot, index: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from marigold_cli.checkpoints.feedforward import CONFIG, RULES, STEM
 from marigold_cli.checkpoints.manifest import CONFIGS, INDEX, STEMS, TOKENIZER_FILES
 from marigold_cli.checkpoints.weights import index_name, is_pickled, variants, weight_name
 from marigold_cli.errors import ModelError
@@ -20,6 +21,8 @@ def needed_files(name: str, files: Collection[str], half: bool) -> tuple[str, ..
     Raises:
         ModelError: A component has no safetensors.
     """
+    if INDEX not in files and RULES in files:
+        return (CONFIG, RULES, *_needed_weights(name, files, "", STEM, half))
     if INDEX not in files:
         return ("config.json", *_needed_weights(name, files, "", STEMS["vae"], half))
     small = [INDEX, *(f"{part}/{file}" for part, file in CONFIGS.items())]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
-from marigold_cli.checkpoints.load import load
+from marigold_cli.checkpoints.load import load, load_feedforward
 from marigold_cli.depth import DepthMap
 from marigold_cli.errors import ImageError, Kind
+from marigold_cli.inference import feedforward
 from marigold_cli.inference.model import DepthModel
-from marigold_cli.inference.options import Recipe
+from marigold_cli.inference.options import Recipe, Resample
 from marigold_cli.inference.predict import predict
 from marigold_cli.inference.preprocess import restore
 
@@ -110,14 +111,67 @@ class LoadedPredictor:
         return max(1, self.units // self.recipe.ensemble)
 
 
+@dataclass
+class FeedForwardPredictor:
+    """A loaded depth model of transformers: one photo, one pass, at the photo's own size.
+
+    Attributes:
+        model: On its device.
+        name: The checkpoint's.
+        device: Where it computes.
+        dtype: Precision of the network.
+        reason: Why this device and this precision.
+        long_edge: None: its own rules say how photos are made smaller, from their full size.
+        batch_size: 1: photos of a folder rarely share a frame, and one fills the network.
+    """
+
+    model: feedforward.FeedForwardModel
+    name: str
+    device: str
+    dtype: str
+    reason: str = ""
+    long_edge: int | None = None
+    batch_size: int = 1
+
+    def predict(
+        self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
+    ) -> list[DepthMap]:
+        """Depth of each photo, upright, at its own size.
+
+        Raises:
+            ImageError: Too little memory, or no depth at all.
+        """
+        depths = []
+        for photo in photos:
+            depths.append(self._predict(photo))
+            on_step(len(depths), len(photos))
+        return depths
+
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
+        return restore(depth, size, Resample.BILINEAR)
+
+    def _predict(self, photo: Photo) -> DepthMap:
+        try:
+            return feedforward.predict(self.model, photo)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        raise ImageError(
+            Kind.MEMORY,
+            f"{self.device} has too little memory for this photo; "
+            "take --dtype float16 or --device cpu",
+        )
+
+
 def open_predictor(
-    card: Card,
+    card: AnyCard,
     recipe: Recipe,
     device: str = "auto",
     dtype: str = "auto",
     vae: str | None = None,
     batch_size: int | None = None,
-) -> LoadedPredictor:
+) -> LoadedPredictor | FeedForwardPredictor:
     """Load a checkpoint and make it ready for a batch run.
 
     Args:
@@ -134,6 +188,15 @@ def open_predictor(
     """
     place = choose_device(device)
     precision = choose_dtype(dtype, place.device)
+    reason = f"{place.reason}; {precision.name}: {precision.reason}"
+    if isinstance(card, FeedForwardCard):
+        return FeedForwardPredictor(
+            load_feedforward(card, device, dtype),
+            card.name,
+            str(place.device),
+            precision.name,
+            reason,
+        )
     model = load(card, device, dtype, vae)
     return LoadedPredictor(
         model=model,
@@ -142,7 +205,7 @@ def open_predictor(
         name=card.name,
         device=str(place.device),
         dtype=precision.name,
-        reason=f"{place.reason}; {precision.name}: {precision.reason}",
+        reason=reason,
     )
 
 

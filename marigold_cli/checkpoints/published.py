@@ -32,6 +32,30 @@ E2E = Published(
 )
 
 KNOWN = (V1_1, V1_0, LCM, E2E)
-ALIASES = {published.alias: published.name for published in KNOWN}
+NORMALS = (  # the better first
+    Published("prs-eth/marigold-normals-v1-1", "marigold-normals", "surface normals"),
+    Published("prs-eth/marigold-normals-v0-1", "marigold-normals-v0-1", "the first for normals"),
+)
+COMPARISONS = (  # what others made, to hold a Marigold against
+    Published(
+        "depth-anything/Depth-Anything-V2-Small-hf",
+        "depth-anything-s",
+        "disparity in one pass, 25 million parameters",
+    ),
+    Published(
+        "depth-anything/Depth-Anything-V2-Base-hf",
+        "depth-anything-b",
+        "disparity in one pass, 98 million; CC-BY-NC",
+    ),
+    Published(
+        "depth-anything/Depth-Anything-V2-Large-hf",
+        "depth-anything-l",
+        "disparity in one pass, 335 million; CC-BY-NC",
+    ),
+    Published("Intel/dpt-large", "midas", "disparity in one pass, MiDaS 3"),
+    Published("Intel/zoedepth-nyu-kitti", "zoedepth", "metres in one pass"),
+    Published("apple/DepthPro-hf", "depth-pro", "metres in one pass, sharp edges"),
+)
+ALIASES = {published.alias: published.name for published in (*KNOWN, *NORMALS, *COMPARISONS)}
 
 FULL_SIZE = "about 5 GB, or 2.6 GB with --half"  # 1.29e9 parameters in float32, float16

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marigold_cli.checkpoints.cache import find_snapshot, is_hub_id
-from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.card import AnyCard
 from marigold_cli.checkpoints.describe import make_card
+from marigold_cli.checkpoints.feedforward import CONFIG, FeedForward, read_feedforward
 from marigold_cli.checkpoints.identity import identify
 from marigold_cli.checkpoints.manifest import (
     INDEX,
@@ -17,8 +18,9 @@ from marigold_cli.checkpoints.manifest import (
     read_manifest,
     read_vae,
 )
-from marigold_cli.checkpoints.published import ALIASES, E2E, FULL_SIZE, LCM, V1_0, V1_1
+from marigold_cli.checkpoints.published import ALIASES, E2E, FULL_SIZE, LCM, NORMALS, V1_0, V1_1
 from marigold_cli.checkpoints.snapshot import Snapshot
+from marigold_cli.depth import Modality
 from marigold_cli.errors import ModelError, UsageError
 
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -59,7 +61,7 @@ class Vae:
 
 def resolve(
     name: str | None, revision: str | None = None, fast: bool = False, half: bool = False
-) -> Card:
+) -> AnyCard:
     """Find a checkpoint on this machine and say what is known of it. Never downloads.
 
     Args:
@@ -73,7 +75,7 @@ def resolve(
         UsageError: A revision of something that has none.
     """
     if name is not None:
-        return card_at(locate(name, revision), half)
+        return card_at(locate_any(name, revision), half)
     if revision is not None:
         raise UsageError("--revision belongs to a --model on the hub; name it too")
     return _best(fast, half)
@@ -90,7 +92,29 @@ def resolve_vae(name: str, revision: str | None = None, half: bool = False) -> V
     return Vae(place.snapshot, component, _identity(place, [component], component.files, half))
 
 
-def better_model_advice(card: Card) -> str | None:
+def resolve_for(
+    modality: Modality | None,
+    name: str | None,
+    revision: str | None = None,
+    fast: bool = False,
+    half: bool = False,
+) -> AnyCard:
+    """Find a checkpoint as `resolve` does, for what is to be estimated; None: whatever it does.
+
+    Raises:
+        ModelError: As `resolve`, or a checkpoint that estimates something else.
+    """
+    if name is None and modality is Modality.NORMALS:
+        if revision is not None:
+            raise UsageError("--revision belongs to a --model on the hub; name it too")
+        return _best_normals(half)
+    card = resolve(name, revision, fast, half)
+    if modality is not None and card.kind.modality is not modality:
+        raise ModelError(f"{card.name}: it estimates {card.kind.modality}, not {modality}")
+    return card
+
+
+def better_model_advice(card: AnyCard) -> str | None:
     """What to tell the user of an embedded model that was chosen for want of a better one."""
     if card.folder != EMBEDDED.get(card.name):
         return None
@@ -117,6 +141,16 @@ def locate(name: str, revision: str | None = None, index: str = INDEX) -> Place:
     return _cached(ALIASES.get(name, name), revision, index)
 
 
+def locate_any(name: str, revision: str | None = None) -> Place:
+    """Find a checkpoint's folder, be it a Marigold or a depth model of transformers."""
+    try:
+        return locate(name, revision)
+    except ModelError:
+        if (place := _feedforward_at(name, revision)) is None:
+            raise
+        return place
+
+
 def place_of(name: str) -> Place:
     """Find an embedded or cached checkpoint by its full name, which no folder can shadow."""
     if name in EMBEDDED:
@@ -124,15 +158,29 @@ def place_of(name: str) -> Place:
     return _cached(name, None, INDEX)
 
 
-def card_at(place: Place, half: bool = False) -> Card:
+def card_at(place: Place, half: bool = False) -> AnyCard:
     """Read, judge and describe the checkpoint at a place."""
-    manifest = read_manifest(place.snapshot)
-    return make_card(manifest, identity_of(place, manifest, half))
+    found = read_any(place.snapshot)
+    identity = identity_of(place, found, half)
+    if isinstance(found, FeedForward):
+        return found.make_card(identity)
+    return make_card(found, identity)
 
 
-def identity_of(place: Place, manifest: Manifest, half: bool = False) -> str:
+def read_any(snapshot: Snapshot) -> Manifest | FeedForward:
+    """Read and judge a checkpoint of either format.
+
+    Raises:
+        ModelError: Not a checkpoint for this program, incomplete, damaged, or unsafe.
+    """
+    if snapshot.find(INDEX) is None:
+        return read_feedforward(snapshot)
+    return read_manifest(snapshot)
+
+
+def identity_of(place: Place, found: Manifest | FeedForward, half: bool = False) -> str:
     """What a checkpoint is the same as: the hub's commit and which of its files, or its content."""
-    return _identity(place, manifest.components.values(), manifest.files, half)
+    return _identity(place, found.components.values(), found.files, half)
 
 
 def _identity(
@@ -144,7 +192,7 @@ def _identity(
     return f"{place.commit}+fp16:{','.join(halves)}" if halves else place.commit
 
 
-def _best(fast: bool, half: bool) -> Card:
+def _best(fast: bool, half: bool) -> AnyCard:
     full = (E2E, V1_1, V1_0, LCM) if fast else (V1_1, V1_0, LCM)
     embedded = (DEFAULT_E2E,) if fast and DEFAULT_E2E in EMBEDDED else ()
     for name in (*(published.name for published in full), *embedded):
@@ -154,7 +202,18 @@ def _best(fast: bool, half: bool) -> Card:
     return card_at(place_of(DEFAULT), half)
 
 
-def _at_hand(name: str, half: bool) -> Card | None:
+def _best_normals(half: bool) -> AnyCard:
+    for published in NORMALS:
+        card = _at_hand(published.name, half)
+        if card:
+            return card
+    raise ModelError(
+        "no model for normals is on this machine; get one with: "
+        f"marigold models pull {NORMALS[0].name}"
+    )
+
+
+def _at_hand(name: str, half: bool) -> AnyCard | None:
     """The card of a checkpoint that is here and whole; None where a download broke off."""
     try:
         return card_at(place_of(name), half)
@@ -168,6 +227,18 @@ def _folder(name: str, folder: Path, revision: str | None, index: str) -> Place:
     if not (folder / index).is_file():
         raise ModelError(f"{name}: this folder has no {index}, so it is no checkpoint of diffusers")
     return Place(Snapshot(name, folder))
+
+
+def _feedforward_at(name: str, revision: str | None) -> Place | None:
+    """The folder or the hub's snapshot of this name, where it has the other format's file."""
+    folder = Path(name).expanduser()
+    if (folder / CONFIG).is_file():
+        return _folder(name, folder, revision, CONFIG)
+    repository = ALIASES.get(name, name)
+    if not is_hub_id(repository):
+        return None
+    snapshot = find_snapshot(repository, revision, CONFIG)
+    return None if snapshot is None else Place(Snapshot(repository, snapshot), snapshot.name)
 
 
 def _cached(name: str, revision: str | None, index: str) -> Place:

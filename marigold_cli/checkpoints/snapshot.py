@@ -82,6 +82,18 @@ class Snapshot:
                 raise self.refuse(f"{relative} asks for code of its own ({key}); refused as unsafe")
         return settings
 
+    def refuse_code(self, folder: str, known: frozenset[str] = frozenset()) -> None:
+        """Refuse a checkpoint that brings code along.
+
+        Args:
+            folder: Where to look; "" for the top.
+            known: Names that are let pass, and never opened.
+        """
+        for name in self.names(folder):
+            if name.endswith((".py", ".pyc", ".so", ".pyd")) and name not in known:
+                place = f"{folder or '.'}/{name}"
+                raise self.refuse(f"it brings code along ({place}); refused as unsafe")
+
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in one of its folders; "" for the top."""
         place = self.folder / folder

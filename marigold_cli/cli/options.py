@@ -69,7 +69,8 @@ Model = Annotated[
         "-m",
         "--model",
         metavar="NAME",
-        help="A folder, a hub id or a short name; unset: the best model on this machine.",
+        help="A folder, a hub id or a short name; unset: the best model on this machine. "
+        "Models that predict in one pass, such as Depth Anything, pass over the panel Quality.",
     ),
 ]
 ModelName = Annotated[
@@ -94,7 +95,8 @@ Vae = Annotated[
 
 _quality = partial(typer.Option, rich_help_panel="Quality")
 Steps = Annotated[
-    int | None, _quality(min=1, metavar="N", help="Denoising steps; unset: the model's own.")
+    int | None,
+    _quality(min=1, metavar="N", help="Denoising steps; unset: the model's own."),
 ]
 Ensemble = Annotated[
     int | None,

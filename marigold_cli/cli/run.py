@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
 from marigold_cli.cli import options as flags
 from marigold_cli.cli.values import split_commas
+from marigold_cli.depth import Modality
 from marigold_cli.files.discover import Selection, read_list
 from marigold_cli.inference.options import PredictOptions
+
+ModalityOption = Annotated[
+    Modality | None,
+    typer.Option(
+        "--modality",
+        metavar="NAME",
+        help="depth or normals; unset: what the model estimates.",
+        rich_help_panel="Model",
+    ),
+]
 
 _RUN = RunOptions()
 _SELECTION, _PREDICT, _MODEL, _OUTPUT, _POLICY = (
@@ -27,6 +40,7 @@ def run(
     follow_links: flags.FollowLinks = _SELECTION.follow_links,
     max_pixels: flags.MaxPixels = _POLICY.max_pixels,
     model: flags.Model = _MODEL.name,
+    modality: ModalityOption = _MODEL.modality,
     revision: flags.Revision = _MODEL.revision,
     device: flags.Device = _MODEL.device,
     dtype: flags.DtypeOption = flags.Dtype(_MODEL.dtype),
@@ -63,7 +77,7 @@ def run(
     log_json: flags.LogJson = None,
     json: flags.Json = False,
 ) -> None:
-    """Estimate the depth of every photo.
+    """Estimate the depth of every photo, or its surface normals.
 
     Example: marigold run photos/ --out depths --format tiff,color
     """
@@ -83,7 +97,7 @@ def run(
             resample=resample,
             reduction=reduction,
         ),
-        model=ModelOptions(model, revision, device, dtype.value, vae),
+        model=ModelOptions(model, revision, device, dtype.value, vae, modality),
         output=OutputOptions(
             formats=split_commas(formats),
             colormap=colormap,

@@ -13,9 +13,9 @@ from marigold_cli.batch.progress import Observer
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import make_settings
 from marigold_cli.batch.summary import Summary
-from marigold_cli.checkpoints.card import Card
+from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.precision import settle_dtype
-from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
+from marigold_cli.checkpoints.resolve import better_model_advice, resolve_for, resolve_vae
 from marigold_cli.files.discover import discover
 
 
@@ -33,7 +33,7 @@ class Teller(Protocol):
 class Prepared:
     """Everything that is decided before a model is loaded."""
 
-    card: Card
+    card: AnyCard
     plan: Plan
 
 
@@ -47,7 +47,7 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
     model = options.model
     dtype = settle_dtype(model.dtype, model.device)
     half = dtype == "float16"
-    card = resolve(model.name, model.revision, options.predict.fast, half)
+    card = resolve_for(model.modality, model.name, model.revision, options.predict.fast, half)
     vae = resolve_vae(model.vae, half=half).identity if model.vae else None
     recipe = card.decide(options.predict)
     settings = make_settings(card, recipe, options.output, dtype, vae)
@@ -81,7 +81,9 @@ def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: O
     return run_batch(prepared.plan, options, open_predictor, observer)
 
 
-def _first_line(card: Card, chosen: bool) -> str:
+def _first_line(card: AnyCard, chosen: bool) -> str:
     """Return which model is used; where it is a stopgap, how to get the better one."""
-    advice = better_model_advice(card) if chosen else None
-    return advice or f"model: {card.name} ({card.identity[:12]})"
+    if chosen and (advice := better_model_advice(card)):
+        return advice
+    what = f", {card.kind} in one pass" if isinstance(card, FeedForwardCard) else ""
+    return f"model: {card.name} ({card.identity[:12]}){what}"

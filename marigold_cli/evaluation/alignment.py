@@ -20,11 +20,13 @@ _OWN = {
     DepthKind.AFFINE_DEPTH: Alignment.DEPTH,
     DepthKind.AFFINE_DISPARITY: Alignment.DISPARITY,
     DepthKind.METRIC: Alignment.NONE,
+    DepthKind.NORMALS: Alignment.NONE,
 }
 _POSSIBLE = {
     DepthKind.AFFINE_DEPTH: (Alignment.DEPTH, Alignment.MEDIAN),
     DepthKind.AFFINE_DISPARITY: (Alignment.DISPARITY,),
     DepthKind.METRIC: (Alignment.NONE, Alignment.MEDIAN, Alignment.DEPTH, Alignment.DISPARITY),
+    DepthKind.NORMALS: (Alignment.NONE,),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from marigold_cli.depth import Mask
 from marigold_cli.errors import DataSetError, ImageError, UsageError
-from marigold_cli.evaluation.depth_files import read_depth, read_mask
+from marigold_cli.evaluation.depth_files import read_depth, read_mask, read_normals
 from marigold_cli.evaluation.folders import find_pairs
 from marigold_cli.evaluation.layouts import (
     LAYOUTS,
@@ -81,6 +81,17 @@ class DataSet:
         frame = self.protocol.frame(*full_size)
         depth, mask = depth[frame], mask[frame]
         return Truth(depth, mask & self._is_measured(depth), full_size)
+
+    def read_normals(self, sample: Sample) -> Array:
+        """Read one picture's normals [H, W, 3], uncut; NaN where nothing is known.
+
+        Raises:
+            DataSetError: a file that is missing, broken, or of another size than its mask.
+        """
+        where = str(self.tree.root / sample.normals)
+        normals = read_normals(self.tree.read(sample.normals), where)
+        mask = self._read_mask(sample, (normals.shape[0], normals.shape[1]))
+        return np.where(mask[..., None], normals, np.nan)
 
     def read_size(self, sample: Sample) -> Truth:
         """What is known of a picture with point pairs: its size as stored."""

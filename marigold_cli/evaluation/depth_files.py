@@ -1,4 +1,4 @@
-"""One file of depth or of a mask, told by its first bytes: NumPy, 16-bit PNG, OpenEXR, TIFF."""
+"""One file of depth, normals or a mask, told by its first bytes: NumPy, PNG, OpenEXR, TIFF."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
 from marigold_cli.metrics import Array
 
 _NUMPY, _EXR, _TIFF = b"\x93NUMPY", b"\x76\x2f\x31\x01", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_EXR_CHANNELS = ("Z", "Y", "R")  # where depth is kept, the first that is there
+_EXR_CHANNELS = ("Z", "Y", "R", "RGB")  # where depth or normals are, the first that is there
 
 
 def read_depth(data: bytes, name: str, scale: float | None = None) -> Array:
@@ -32,7 +32,7 @@ def read_depth(data: bytes, name: str, scale: float | None = None) -> Array:
     Raises:
         DataSetError: no depth map that can be read, or integers without a scale.
     """
-    values = _decode(data, name)
+    values = _decode_map(data, name)
     if values.dtype.kind == "f":
         return values
     if values.dtype.kind not in "iu":
@@ -42,28 +42,47 @@ def read_depth(data: bytes, name: str, scale: float | None = None) -> Array:
     return values * np.float64(scale)
 
 
+def read_normals(data: bytes, name: str) -> Array:
+    """Decode a map of normals.
+
+    Returns:
+        [H, W, 3]; x right, y up, z to the viewer; length 0 or not finite: unknown.
+
+    Raises:
+        DataSetError: no normals that can be read.
+    """
+    values = _decode(data, name)
+    if values.ndim != 3 or values.shape[-1] != 3 or values.dtype.kind != "f":
+        raise DataSetError(f"{name}: {values.dtype} {values.shape}, not three floats a pixel")
+    return values
+
+
 def read_mask(data: bytes, name: str) -> Mask:
     """Decode a mask: what is not 0 is to be trusted.
 
     Raises:
         DataSetError: no mask that can be read.
     """
-    mask: Mask = _decode(data, name) != 0
+    mask: Mask = _decode_map(data, name) != 0
     return mask
+
+
+def _decode_map(data: bytes, name: str) -> np.ndarray:
+    values = _decode(data, name)
+    values = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
+    if values.ndim != 2 or 0 in values.shape:
+        raise DataSetError(f"{name}: shape {values.shape}, not one number for each pixel")
+    return values
 
 
 def _decode(data: bytes, name: str) -> np.ndarray:
     try:
-        values = _choose(data, name)
+        return _choose(data, name)
     except DataSetError:
         raise
     except Exception as error:  # damaged bytes come out of decoders as nearly any exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataSetError(f"{name}: damaged or unsupported ({reason}); copy it again") from error
-    values = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
-    if values.ndim != 2 or 0 in values.shape:
-        raise DataSetError(f"{name}: shape {values.shape}, not one number for each pixel")
-    return values
 
 
 def _choose(data: bytes, name: str) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 DIR/rgb (or images, image, color, or DIR itself)   the pictures
 DIR/depth (or truth, gt), or NAME_depth.* beside   depth as .npy, 16-bit PNG, OpenEXR or TIFF
-DIR/mask (or masks), or NAME_mask.* beside         not 0 where the depth is to be trusted; optional
+DIR/normals, or NAME_normals.* beside              x right, y up, z to the viewer, as .npy, OpenEXR
+                                                   or TIFF of floats; beside depth or instead of it
+DIR/mask (or masks), or NAME_mask.* beside         not 0 where the truth is to be trusted; optional
 DIR/index.csv                                      optional: a row for each picture; columns name,
                                                    and if wanted scale (of integers) and kind
 """
@@ -24,11 +26,13 @@ INDEX = "index.csv"
 _IMAGES = ("rgb", "images", "image", "color", "")
 _DEPTHS = ("depth", "truth", "gt")
 _MASKS = ("mask", "masks")
+_NORMALS = ("normals",)
 _DEPTH_SUFFIXES = (".npy", ".png", ".exr", ".tif", ".tiff")
+_NORMALS_SUFFIXES = (".npy", ".exr", ".tif", ".tiff")
 
 
 def find_pairs(tree: Tree) -> tuple[Sample, ...]:
-    """Find every picture that has depth.
+    """Find every picture that has depth or normals.
 
     Raises:
         DataSetError: there is none, a row of the table has none, or it is not what it should be.
@@ -58,7 +62,7 @@ class _Files:
         self.images = sorted(self._image_stems())
 
     def _image_stems(self) -> Iterator[str]:
-        ours = (f"{folder}/" for folder in (*_DEPTHS, *_MASKS))
+        ours = (f"{folder}/" for folder in (*_DEPTHS, *_MASKS, *_NORMALS))
         elsewhere = tuple(ours) if not self._prefix else ()
         for stem, suffixes in self._by_stem.items():
             is_picture = any(suffix in SUFFIXES for suffix in suffixes)
@@ -66,11 +70,15 @@ class _Files:
                 yield stem.removeprefix(self._prefix)
 
     def sample(self, stem: str, scale: float | None = None, group: str = "") -> Sample | None:
-        """A picture and its depth; None: one of the two is not there."""
+        """A picture and what is true of it; None: one of the two is not there."""
         image = self._find([self._prefix + stem], SUFFIXES)
         truth = self._find(_places(stem, _DEPTHS, self._prefix, "_depth"), _DEPTH_SUFFIXES)
         mask = self._find(_places(stem, _MASKS, self._prefix, "_mask"), _DEPTH_SUFFIXES)
-        return Sample(image, truth, mask, scale, group) if image and truth else None
+        places = _places(stem, _NORMALS, self._prefix, "_normals")
+        normals = self._find(places, _NORMALS_SUFFIXES)
+        if image is None or (truth is None and normals is None):
+            return None
+        return Sample(image, truth or "", mask, scale, group, normals=normals or "")
 
     def _find(self, stems: Iterable[str], suffixes: Iterable[str]) -> str | None:
         for stem in stems:

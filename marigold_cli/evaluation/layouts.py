@@ -33,11 +33,12 @@ class Sample:
 
     Attributes:
         image: The picture.
-        truth: Its depth; "" where point pairs are known instead.
+        truth: Its depth; "" where point pairs or normals are known instead.
         mask: Where the depth is to be trusted; None: not told.
         scale: What one step of integer depth is; None: as the protocol says.
         group: A word such as "indoor"; may be empty.
         pairs: Point pairs with their order.
+        normals: Its surface normals; "" where none are known.
     """
 
     image: str
@@ -46,6 +47,7 @@ class Sample:
     scale: float | None = None
     group: str = ""
     pairs: tuple[PointPair, ...] = ()
+    normals: str = ""
 
     @property
     def stem(self) -> str:

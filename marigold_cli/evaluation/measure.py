@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,15 @@ from marigold_cli.evaluation.datasets import DataSet, Truth
 from marigold_cli.evaluation.layouts import Sample
 from marigold_cli.evaluation.options import Alignment
 from marigold_cli.evaluation.predictions import Predictions
-from marigold_cli.metrics import METRICS, Array, boundary_f1, order_accuracy, select
+from marigold_cli.metrics import (
+    METRICS,
+    Array,
+    angular_errors,
+    boundary_f1,
+    normal_scores,
+    order_accuracy,
+    select,
+)
 
 BOUNDARY, ORDER = "boundary_f1", "order"  # scores that are not of `METRICS`
 
@@ -148,6 +156,8 @@ def score_picture(
     """Measure one picture."""
     if sample.pairs:
         return _score_pairs(data, predictions, sample)
+    if predictions.kind is DepthKind.NORMALS:
+        return _score_normals(data, predictions, sample)
     compared = compare(data, predictions, how, sample)
     if isinstance(compared, Skip):
         return compared
@@ -163,6 +173,8 @@ def compare(
     data: DataSet, predictions: Predictions, how: Alignment, sample: Sample
 ) -> Comparison | Skip:
     """Read one picture's truth and prediction and align them."""
+    if not sample.truth:
+        return Skip(sample.image, "it has no depth to compare with")
     truth = data.read_truth(sample)
     if not truth.valid.any():
         return Skip(sample.image, _UNMEASURED)
@@ -185,6 +197,20 @@ def _score_pairs(data: DataSet, predictions: Predictions, sample: Sample) -> Row
     farther = _at([pair.farther for pair in sample.pairs], depth, sample)
     scores = {ORDER: order_accuracy(nearer, farther)}
     return Row(sample.image, sample.group, scores, len(sample.pairs))
+
+
+def _score_normals(data: DataSet, predictions: Predictions, sample: Sample) -> Row | Skip:
+    if not sample.normals:
+        return Skip(sample.image, "it has no normals to compare with")
+    normals = data.read_normals(sample)
+    size = (normals.shape[0], normals.shape[1])
+    values = predictions.read(data, sample, Truth(np.zeros(size), np.ones(size, bool), size))
+    if isinstance(values, str):
+        return Skip(sample.image, values)
+    errors = angular_errors(values, normals)
+    if not errors.size:
+        return Skip(sample.image, "no pixel of its normals is measured")
+    return Row(sample.image, sample.group, asdict(normal_scores(errors)))
 
 
 def _at(points: list[tuple[int, int]], depth: Array, sample: Sample) -> Array:

@@ -19,17 +19,20 @@ from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.errors import DataSetError, UsageError
 from marigold_cli.evaluation.cost import NO_COST, Cost, kept_peak
 from marigold_cli.evaluation.datasets import DataSet, Truth
-from marigold_cli.evaluation.depth_files import read_depth
+from marigold_cli.evaluation.depth_files import read_depth, read_normals
 from marigold_cli.evaluation.layouts import Sample
 from marigold_cli.files.orientation import turn_stored
+from marigold_cli.files.vectors import turn_normals_stored
 from marigold_cli.inference.options import Resample
 from marigold_cli.metrics import Array
 
-_ENDINGS = ("_depth.npy", "_depth.tif", "_depth.exr", "_depth.png", ".npy")
+_DEPTHS = ("_depth.npy", "_depth.tif", "_depth.exr", "_depth.png")
+_ENDINGS = (*_DEPTHS, "_normals.npy", "_normals.tif", "_normals.exr", ".npy")
 _UNIT_STEP, _MILLIMETRE = 1 / 65535, 1 / 1000  # of 16-bit PNG
 
 
-# Depth, or disparity, [H, W] as the truth; NaN: unknown. Or in words why there is none.
+# Depth, or disparity, [H, W] as the truth, or normals [H, W, 3]; NaN: unknown. Or in words why
+# there is none.
 Reader = Callable[[DataSet, Sample, Truth], Array | str]
 
 
@@ -81,23 +84,33 @@ class _Folder:
         if sample.image not in self.files:
             return self.failures.get(sample.image, "no prediction")
         path = self.root / self.files[sample.image]
-        step = _MILLIMETRE if self.kind is DepthKind.METRIC else _UNIT_STEP
-        values = read_depth(path.read_bytes(), str(path), step if path.suffix == ".png" else None)
+        values = self._decode(path)
         if self.is_upright:
-            values = turn_stored(values, data.read_photo(sample, long_edge=64).orientation)
+            turn = turn_normals_stored if self.kind is DepthKind.NORMALS else turn_stored
+            values = turn(values, data.read_photo(sample, long_edge=64).orientation)
         values = self._fit(values, data, truth, path)
         return 1 - values if self.inverted else values
 
+    def _decode(self, path: Path) -> Array:
+        data, name = path.read_bytes(), str(path)
+        if self.kind is DepthKind.NORMALS:
+            return read_normals(data, name)
+        step = _MILLIMETRE if self.kind is DepthKind.METRIC else _UNIT_STEP
+        return read_depth(data, name, step if path.suffix == ".png" else None)
+
     def _fit(self, values: Array, data: DataSet, truth: Truth, path: Path) -> Array:
         """Bring a map to the truth's size, and cut it where it shows more."""
-        height, width = values.shape
-        if self.resample is not None and values.shape not in (truth.depth.shape, truth.full_size):
+        height, width = values.shape[:2]
+        if self.resample is not None and (height, width) not in (
+            truth.depth.shape,
+            truth.full_size,
+        ):
             sizes = (truth.depth.shape, truth.full_size)
             size = min(sizes, key=lambda size: abs(size[1] / size[0] - width / height))
             values = _restore(values, (size[0], size[1]), self.kind, self.resample)
-        if values.shape == truth.depth.shape:
+        if values.shape[:2] == truth.depth.shape:
             return values
-        if values.shape == truth.full_size:
+        if values.shape[:2] == truth.full_size:
             return values[data.protocol.frame(*truth.full_size)]
         raise DataSetError(
             f"{path}: {width} x {height} px, but the depth of this picture has "
@@ -216,6 +229,8 @@ def _restore(values: Array, size: tuple[int, int], kind: DepthKind, resample: Re
     """What the run itself would have done to write at the picture's size."""
     from marigold_cli.inference.preprocess import restore  # torch, which takes seconds to import
 
+    if kind is DepthKind.NORMALS:
+        return restore(DepthMap(values.astype(np.float32), kind), size, resample).values
     known = ~np.isnan(values)
     depth = DepthMap(np.nan_to_num(values).astype(np.float32), kind, known)
     restored = restore(depth, size, resample)

@@ -18,6 +18,11 @@ _TITLES = {
     **{metric.key: metric.title for metric in METRICS},
     BOUNDARY: "F1 edge↑",
     ORDER: "order↑",
+    "mean": "mean°↓",
+    "median": "median°↓",
+    "below_11_25": "11.25°↑",
+    "below_22_5": "22.5°↑",
+    "below_30": "30°↑",
 }
 _HEADLINES = ("abs_rel", "delta1", ORDER)  # of a table over several sets
 _NOTHING = "–"

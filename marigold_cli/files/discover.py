@@ -15,13 +15,15 @@ from marigold_cli.files.decode import SUFFIXES
 from marigold_cli.files.extras import Extra
 from marigold_cli.files.names import (
     DEPTH_SUFFIXES,
+    NORMALS_SUFFIXES,
     UNCERTAINTY_SUFFIXES,
     collision_key,
     natural_key,
 )
 from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern, matches
 
-_ENDINGS = tuple({*DEPTH_SUFFIXES.values(), *UNCERTAINTY_SUFFIXES.values()})
+_SUFFIXES = (DEPTH_SUFFIXES, NORMALS_SUFFIXES, UNCERTAINTY_SUFFIXES)
+_ENDINGS = tuple({ending for suffixes in _SUFFIXES for ending in suffixes.values()})
 _KINDS_SHOWN = 5  # suffixes in a message
 _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
 

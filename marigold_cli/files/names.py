@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-Quantity: TypeAlias = Literal["depth", "uncertainty"]
+from marigold_cli.depth import Modality
+
+Quantity: TypeAlias = Literal["depth", "normals", "uncertainty"]
 
 DEPTH_SUFFIXES = {
     "npy": "_depth.npy",
@@ -18,13 +20,19 @@ DEPTH_SUFFIXES = {
     "color": "_color.png",
     "exr": "_depth.exr",
 }
+NORMALS_SUFFIXES = {
+    "npy": "_normals.npy",
+    "tiff": "_normals.tif",
+    "color": "_normals.png",
+    "exr": "_normals.exr",
+}
 UNCERTAINTY_SUFFIXES = {
     "npy": "_uncertainty.npy",
     "tiff": "_uncertainty.tif",
     "png": "_uncertainty.png",
     "exr": "_uncertainty.exr",
 }
-FORMATS = tuple(DEPTH_SUFFIXES)  # what --format takes
+FORMATS = tuple(DEPTH_SUFFIXES)  # what --format takes; of normals there is no 16-bit PNG
 
 
 @dataclass(frozen=True)
@@ -42,21 +50,30 @@ class Output:
     path: str
 
 
-def outputs_of(stem: str, formats: Sequence[str], uncertainty: bool) -> tuple[Output, ...]:
-    """Name the files of one photo: depth first, then uncertainty.
+def outputs_of(
+    stem: str,
+    formats: Sequence[str],
+    uncertainty: bool,
+    modality: Modality = Modality.DEPTH,
+) -> tuple[Output, ...]:
+    """Name the files of one photo: depth or normals first, then uncertainty.
 
     Args:
         stem: `ImageRef.stem`, POSIX and relative.
         formats: Some of `FORMATS`.
         uncertainty: Whether the ensemble's spread is written too; "color" has none.
+        modality: What is estimated.
     """
-    depth = [Output(key, "depth", stem + DEPTH_SUFFIXES[key]) for key in formats]
+    if modality is Modality.NORMALS:
+        first = [Output(key, "normals", stem + NORMALS_SUFFIXES[key]) for key in formats]
+    else:
+        first = [Output(key, "depth", stem + DEPTH_SUFFIXES[key]) for key in formats]
     spread = [
         Output(key, "uncertainty", stem + UNCERTAINTY_SUFFIXES[key])
         for key in formats
         if uncertainty and key in UNCERTAINTY_SUFFIXES
     ]
-    return (*depth, *spread)
+    return (*first, *spread)
 
 
 def collision_key(name: str) -> str:

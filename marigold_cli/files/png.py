@@ -27,7 +27,7 @@ _SRGB_GAMMA = 0.45455  # what programs write that mean sRGB
 _SAME_GAMMA = 0.05  # as near as libpng takes for the same
 _SAME_COLOUR = 0.01
 _SUB, _UP = 1, 2  # row filters
-_GREY16, _PALETTE8 = b"\x10\x00", b"\x08\x03"  # bit depth and colour type
+_GREY16, _RGB8, _PALETTE8 = b"\x10\x00", b"\x08\x02", b"\x08\x03"  # bit depth, colour type
 
 
 def read_png(data: bytes, policy: DecodePolicy) -> Raster:
@@ -108,6 +108,23 @@ def encode_grey16(pixels: NDArray[np.uint16], text: str, orientation: int) -> by
     filtered[:, 1:3] = rows[:, :2]
     np.subtract(rows[:, 2:], rows[:, :-2], out=filtered[:, 3:])
     return _assemble((height, width), _GREY16, filtered, _notes(text, orientation))
+
+
+def encode_rgb8(pixels: NDArray[np.uint8], text: str, orientation: int) -> bytes:
+    """Make an 8-bit colour PNG.
+
+    Args:
+        pixels: [H, W, 3].
+        text: ASCII, kept in a tEXt chunk "marigold".
+        orientation: EXIF 1..8 that viewers should apply.
+    """
+    height, width, _ = pixels.shape
+    rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
+    filtered = np.empty((height, 1 + 3 * width), np.uint8)
+    filtered[:, 0] = _SUB
+    filtered[:, 1:4] = rows[:, :3]
+    np.subtract(rows[:, 3:], rows[:, :-3], out=filtered[:, 4:])
+    return _assemble((height, width), _RGB8, filtered, _notes(text, orientation))
 
 
 def encode_palette(

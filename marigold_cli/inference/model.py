@@ -1,4 +1,4 @@
-"""A Marigold network behind four verbs. Knows latents and images, but no photos and no recipes."""
+"""A Marigold network behind a few verbs. Knows latents and images, but no photos and no recipes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
+from torch.nn import functional
 
 from marigold_cli.depth import DepthKind
 from marigold_cli.inference.schedule import Schedule, Scheduler
@@ -20,8 +21,10 @@ class DepthModel:
         unet: [B, 8, h, w], image latent before depth latent -> [B, 4, h, w].
         scheduler: Read for its configuration only; never stepped, so that threads may share it.
         empty_text: [1, T, C], the empty prompt as the dropped text encoder saw it.
-        kind: What the depth means.
+        kind: What the prediction means.
         rescale: Whether a single prediction is stretched to [0, 1].
+        has_full_z: Whether decoded normals may point away from the viewer; else z in [-1, 1] stands
+            for [0, 1].
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class DepthModel:
         empty_text: Tensor,
         kind: DepthKind = DepthKind.AFFINE_DEPTH,
         rescale: bool = False,
+        has_full_z: bool = True,
     ) -> None:
         self.vae = vae
         self.unet = unet
@@ -39,6 +43,7 @@ class DepthModel:
         self.empty_text = empty_text.to(unet.device, unet.dtype)
         self.kind = kind
         self.rescale = rescale
+        self.has_full_z = has_full_z
 
     @property
     def device(self) -> torch.device:
@@ -66,14 +71,28 @@ class DepthModel:
         """Depth [B, 1, PH, PW] in [0, 1] -> latent [B, 4, h, w] float32, as a grey image."""
         return self.encode_image(depth.expand(-1, 3, -1, -1) * 2 - 1)
 
-    def decode_depth(self, latent: Tensor) -> Tensor:
-        """Latent [B, 4, h, w] -> depth [B, 1, PH, PW] float32 in [0, 1].
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latent [B, 4, h, w] -> depth [B, 1, PH, PW], or normals [B, 3, PH, PW]."""
+        if self.kind is DepthKind.NORMALS:
+            return self.decode_normals(latent)
+        return self.decode_depth(latent)
 
-        float32 from the decoder's last layer on: half precision has 1025 levels in [0.5, 1].
-        """
+    def decode_depth(self, latent: Tensor) -> Tensor:
+        """Latent [B, 4, h, w] -> depth [B, 1, PH, PW] float32 in [0, 1]."""
+        image = self._decode_image(latent)
+        return (image.mean(dim=1, keepdim=True).clamp(-1, 1) + 1) / 2
+
+    def decode_normals(self, latent: Tensor) -> Tensor:
+        """Latent [B, 4, h, w] -> normals [B, 3, PH, PW] float32 of length 1."""
+        x, y, z = self._decode_image(latent).clamp(-1, 1).unbind(dim=1)
+        vectors = torch.stack((x, y, z if self.has_full_z else (z + 1) / 2), dim=1)
+        return functional.normalize(vectors, dim=1, eps=1e-6)
+
+    def _decode_image(self, latent: Tensor) -> Tensor:
+        """float32 from the decoder's last layer on: half precision has 1025 levels in [0.5, 1]."""
         latent = latent / self.vae.config.scaling_factor
         image: Tensor = self.vae.decode(latent.to(self.vae.device, self.vae.dtype)).sample
-        return (image.float().mean(dim=1, keepdim=True).clamp(-1, 1) + 1) / 2
+        return image.float()
 
     def denoise(
         self,

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.depth import DepthKind, DepthMap, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference.ensemble import merge, stretch
 from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.normals import merge_normals
 from marigold_cli.inference.options import Noise, Recipe
 from marigold_cli.inference.preprocess import pad, processing_size, to_model_frame, unpad
 from marigold_cli.inference.schedule import Schedule, make_schedule
@@ -100,7 +101,10 @@ def _by_size(photos: Sequence[Photo], resolution: int) -> dict[tuple[int, int], 
 
 @torch.inference_mode()
 def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) -> Floats:
-    """N photos of one processing size -> their members [N, E, PH, PW] float32, as predicted."""
+    """N photos of one processing size -> their members [N, E, C, PH, PW] float32, as predicted.
+
+    C is 1 of depth and 3 of normals.
+    """
     model, recipe = call.model, call.recipe
 
     # 1. Pixels to the model's frame, padded to whole latent cells.
@@ -121,12 +125,14 @@ def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) 
 
     # 4. Noise to depth latent, batch by batch; to depth, one by one. Padding goes, float32 stays.
     members = [
-        unpad(model.decode_depth(latent), size)
+        unpad(model.decode(latent), size)
         for batch in _batches(units, call.batch_size)
         for latent in _denoise(call, batch).unsqueeze(1)
-    ]  # N * E x [1, 1, PH, PW]
-    stack: Floats = torch.cat(members).reshape(len(photos), recipe.ensemble, *size).cpu().numpy()
-    return stack
+    ]  # N * E x [1, C, PH, PW]
+    stack = torch.cat(members)
+    shape = (len(photos), recipe.ensemble, *stack.shape[1:])
+    predicted: Floats = stack.reshape(shape).cpu().numpy()
+    return predicted
 
 
 def _denoise(call: _Call, units: Sequence[_Unit]) -> Tensor:
@@ -144,16 +150,36 @@ def _denoise(call: _Call, units: Sequence[_Unit]) -> Tensor:
 
 
 def _finish(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
-    """Members [E, PH, PW] of one image -> its depth."""
-    if recipe.ensemble > 1:
-        merged = merge(members, model.kind, recipe.reduction)
-        if merged is not None:
-            return DepthMap(merged.depth, model.kind, uncertainty=merged.spread)
-    elif np.isfinite(members).all():
-        return DepthMap(stretch(members[0])[0] if model.rescale else members[0], model.kind)
+    """Members [E, C, PH, PW] of one image -> its depth or its normals."""
+    finish = _finish_normals if model.kind is DepthKind.NORMALS else _finish_depth
+    finished = finish(model, members, recipe)
+    if finished is not None:
+        return finished
     precision = str(model.unet.dtype).removeprefix("torch.")
     advice = "" if precision == "float32" else "; try --dtype float32"
     raise ImageError(Kind.NOT_FINITE, f"the network overflows on this image in {precision}{advice}")
+
+
+def _finish_depth(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
+    """Depth of members [E, 1, PH, PW]; None where none is finite."""
+    if recipe.ensemble > 1:
+        merged = merge(members[:, 0], model.kind, recipe.reduction)
+        if merged is None:
+            return None
+        return DepthMap(merged.depth, model.kind, uncertainty=merged.spread)
+    depth = members[0, 0]
+    if not np.isfinite(depth).all():
+        return None
+    return DepthMap(stretch(depth)[0] if model.rescale else depth, model.kind)
+
+
+def _finish_normals(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
+    """Normals of members [E, 3, PH, PW]; None where none is finite."""
+    merged = merge_normals(members, recipe.reduction)
+    if merged is None:
+        return None
+    spread = merged.spread if recipe.ensemble > 1 else None
+    return DepthMap(np.moveaxis(merged.normals, 0, -1), model.kind, uncertainty=spread)
 
 
 def _counter(total: int, on_step: OnStep) -> Callable[[int], None]:

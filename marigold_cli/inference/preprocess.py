@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthKind, DepthMap, Floats
+from marigold_cli.inference.normals import to_unit_length
 from marigold_cli.inference.options import Resample
 
 Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
@@ -58,18 +59,25 @@ def _resize_channel(channel: Pixels, size: tuple[int, int], resample: Resample) 
 
 
 def restore(depth: DepthMap, size: tuple[int, int], resample: Resample) -> DepthMap:
-    """Bring a depth map from processing size to (height, width) [px]. Threads may share it."""
+    """Bring a map from processing size to (height, width) [px]. Threads may share it."""
     if depth.shape == size:
         return depth
-    is_metric = depth.kind is DepthKind.METRIC
     mask = None if depth.valid is None else depth.valid.astype(np.float32)
     spread = depth.uncertainty
     return replace(
         depth,
-        values=_resize_map(depth.values, size, resample, None if is_metric else 1),
+        values=_resize_values(depth, size, resample),
         valid=None if mask is None else _resize_map(mask, size, Resample.NEAREST) > 0,
         uncertainty=None if spread is None else _resize_map(spread, size, resample),
     )
+
+
+def _resize_values(depth: DepthMap, size: tuple[int, int], resample: Resample) -> Floats:
+    if depth.kind is not DepthKind.NORMALS:
+        return _resize_map(depth.values, size, resample, 1 if depth.kind.is_affine else None)
+    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(depth.values, -1, 0)))[None]
+    resized = _interpolate(planes, size, resample, antialias=False)[0].numpy()  # [3, H, W]
+    return np.moveaxis(to_unit_length(resized), 0, -1)
 
 
 def _resize_map(

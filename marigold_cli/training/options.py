@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from marigold_cli.depth import Modality
+
 
 class ProtocolName(StrEnum):
     """How a checkpoint is taught."""
@@ -13,13 +15,6 @@ class ProtocolName(StrEnum):
     AUTOENCODER = "autoencoder"  # the VAE's decoder, on pictures and depth maps
     MARIGOLD = "marigold"  # the U-Net, to denoise depth latents
     E2E = "e2e"  # the U-Net, one step from zeros, judged by the decoded depth
-
-
-class Modality(StrEnum):
-    """What the network is to estimate."""
-
-    DEPTH = "depth"
-    NORMALS = "normals"
 
 
 class Precision(StrEnum):

@@ -17,8 +17,10 @@ import pytest
 from marigold_cli.checkpoints.hub import list_models, pull, show
 from marigold_cli.checkpoints.manifest import read_manifest
 from marigold_cli.checkpoints.needed import needed_files
+from marigold_cli.checkpoints.published import COMPARISONS, NORMALS
 from marigold_cli.checkpoints.resolve import EMBEDDED, resolve
 from marigold_cli.checkpoints.snapshot import Snapshot
+from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ModelError
 
 V1_1 = "prs-eth/marigold-depth-v1-1"
@@ -154,6 +156,24 @@ def test_pulling_gets_what_is_read_and_nothing_else_and_draws_nothing(
     assert (str(card.folder), card.identity) == (place, COMMIT)
 
 
+def test_a_depth_model_of_transformers_is_pulled_without_its_pickle(
+    hub_server: Hub, feedforward: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = feedforward("depth-anything")
+    hub_server.offer(source)
+    hub_server.files |= {"pytorch_model.bin": b"not wanted", "README.md": b"not wanted"}
+
+    done = pull_from(hub_server, tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(hub_server.sent) == [
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+    ]
+    assert resolve(V1_1).kind is DepthKind.AFFINE_DISPARITY
+
+
 def test_a_pulled_model_is_asked_for_again_without_being_sent_again(
     hub_server: Hub, whole: Path, tmp_path: Path
 ) -> None:
@@ -256,6 +276,7 @@ def test_the_list_has_embedded_published_and_other_cached_models(
         "prs-eth/marigold-depth-v1-0",
         "prs-eth/marigold-depth-lcm-v1-0",
         "GonzaloMG/marigold-e2e-ft-depth",
+        *(one.name for one in (*NORMALS, *COMPARISONS)),
         "me/my-marigold",
     }
     assert (listed[V1_1].state, listed[V1_1].alias) == ("cached", "marigold-v1-1")

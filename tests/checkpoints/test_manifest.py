@@ -11,6 +11,7 @@ import pytest
 
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.resolve import resolve
+from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ExitCode, ModelError
 
 INDEX = "model_index.json"
@@ -288,13 +289,36 @@ def test_a_text_to_image_model_is_not_taken_for_an_end_to_end_one(
         resolve(str(plain))
 
 
-@pytest.mark.parametrize("pipeline", ["MarigoldNormalsPipeline", "FluxPipeline"])
+@pytest.mark.parametrize("pipeline", ["MarigoldIntrinsicsPipeline", "FluxPipeline"])
 def test_another_pipeline_is_called_by_its_name(
     folder: Path, edit: Callable[..., None], pipeline: str
 ) -> None:
     edit(folder / INDEX, {"_class_name": pipeline})
 
-    with pytest.raises(ModelError, match=f"it is a {pipeline}, not a Marigold depth"):
+    with pytest.raises(ModelError, match=f"it is a {pipeline}, not a Marigold of depth or normals"):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize("full", [True, False, None])
+def test_a_pipeline_of_normals_is_a_checkpoint_of_normals(
+    folder: Path, edit: Callable[..., None], full: bool | None
+) -> None:
+    changes = {"_class_name": "MarigoldNormalsPipeline", "use_full_z_range": full}
+    edit(folder / INDEX, {**changes, "prediction_type": "normals"})
+
+    card = resolve(str(folder))
+
+    assert card.kind is DepthKind.NORMALS
+    assert load(card, "cpu").has_full_z is (full is not False)
+    assert load(card, "cpu").kind is DepthKind.NORMALS
+
+
+def test_a_pipeline_of_normals_that_predicts_depth_is_refused(
+    folder: Path, edit: Callable[..., None]
+) -> None:
+    edit(folder / INDEX, {"_class_name": "MarigoldNormalsPipeline"})  # with prediction_type depth
+
+    with pytest.raises(ModelError, match="and yet it predicts depth"):
         resolve(str(folder))
 
 

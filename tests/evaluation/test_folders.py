@@ -217,3 +217,36 @@ def test_sets_of_the_same_name_are_told_apart(pairs: Path) -> None:
     sets = open_datasets(EvaluateOptions((DataSetName.FOLDER,) * 2, (pairs,)))
 
     assert [data.key for data in sets] == ["pairs", "pairs-2"]
+
+
+def test_normals_may_stand_beside_depth_or_instead_of_it(tmp_path: Path, files: Any) -> None:
+    for name in ("a", "b"):
+        files.photo(tmp_path / f"{name}.png", 6, 8)
+    normals = np.random.default_rng(0).standard_normal((6, 8, 3)).astype(np.float32)
+    mask = np.zeros((6, 8), np.uint16)
+    mask[2:] = 1
+    files.array(tmp_path / "depth/a.npy", np.ones((6, 8), np.float32))
+    files.array(tmp_path / "normals/a.npy", normals)
+    files.array(tmp_path / "b_normals.npy", normals)
+    files.steps(tmp_path / "b_mask.png", mask)
+
+    data = open_dataset(DataSetName.FOLDER, tmp_path, FolderOptions())
+
+    a, b = data.samples
+    assert (a.truth, a.normals) == ("depth/a.npy", "normals/a.npy")
+    assert (b.truth, b.normals, b.mask) == ("", "b_normals.npy", "b_mask.png")
+    assert np.array_equal(data.read_normals(a), normals)
+    assert np.isnan(data.read_normals(b)[:2]).all()
+    assert np.array_equal(data.read_normals(b)[2:], normals[2:])
+
+
+@pytest.mark.parametrize("values", [np.ones((6, 8)), np.ones((6, 8, 3), np.uint8)])
+def test_what_is_no_map_of_normals_is_refused_by_name(
+    values: np.ndarray, tmp_path: Path, files: Any
+) -> None:
+    files.photo(tmp_path / "a.png", 6, 8)
+    files.array(tmp_path / "a_normals.npy", values)
+    data = open_dataset(DataSetName.FOLDER, tmp_path, FolderOptions())
+
+    with pytest.raises(DataSetError, match=r"a_normals\.npy: .* not three floats a pixel"):
+        data.read_normals(data.samples[0])

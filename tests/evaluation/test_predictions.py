@@ -17,8 +17,8 @@ from marigold_cli.evaluation.datasets import DataSet, open_dataset
 from marigold_cli.evaluation.measure import measure
 from marigold_cli.evaluation.options import Alignment, DataSetName, FolderOptions
 from marigold_cli.evaluation.predictions import Predictions, open_run
-from marigold_cli.files.names import DEPTH_SUFFIXES
-from marigold_cli.files.writers import WRITERS, Tags
+from marigold_cli.files.names import DEPTH_SUFFIXES, NORMALS_SUFFIXES
+from marigold_cli.files.writers import NORMALS_WRITERS, WRITERS, Tags
 from marigold_cli.inference.options import Resample
 from marigold_cli.inference.preprocess import restore
 
@@ -33,7 +33,7 @@ def read_all(predictions: Predictions, data: DataSet) -> list[np.ndarray | str]:
 
 
 @pytest.mark.parametrize("format", ["npy", "tiff", "exr", "png"])
-@pytest.mark.parametrize("kind", list(DepthKind))
+@pytest.mark.parametrize("kind", [kind for kind in DepthKind if kind != "normals"])
 def test_what_a_run_writes_is_read_back_in_every_format(
     format: str, kind: DepthKind, data: DataSet, tmp_path: Path, files: Any
 ) -> None:
@@ -49,6 +49,23 @@ def test_what_a_run_writes_is_read_back_in_every_format(
     step = {"png": 1e-3 if kind is DepthKind.METRIC else 1 / 65535}.get(format, 0)
     np.testing.assert_allclose(read, values, atol=0.51 * step)
     assert predictions.kind is kind
+
+
+@pytest.mark.parametrize("format", ["npy", "tiff", "exr"])
+def test_normals_are_read_back_in_every_format(
+    format: str, data: DataSet, tmp_path: Path, files: Any
+) -> None:
+    values = np.random.default_rng(0).standard_normal((12, 16, 3)).astype(np.float32)
+    files.binding(tmp_path / "out", kind="normals")
+    content = NORMALS_WRITERS[format].encode(DepthMap(values, DepthKind.NORMALS), Tags())
+    (tmp_path / "out/rgb").mkdir()
+    (tmp_path / f"out/rgb/a{NORMALS_SUFFIXES[format]}").write_bytes(content)
+
+    predictions = open_run(tmp_path / "out", data)
+
+    [read, _] = read_all(predictions, data)
+    assert predictions.kind is DepthKind.NORMALS
+    assert np.array_equal(read, values)
 
 
 def test_inverted_values_are_turned_back(data: DataSet, tmp_path: Path, files: Any) -> None:

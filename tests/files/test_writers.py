@@ -17,7 +17,7 @@ from PIL import Image
 
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.files.colormap import COLORMAPS, palette
-from marigold_cli.files.writers import UNCERTAINTY_WRITERS, WRITERS, Tags
+from marigold_cli.files.writers import NORMALS_WRITERS, UNCERTAINTY_WRITERS, WRITERS, Tags
 
 TAGS = Tags(settings='{"fp":"0123456789abcdef","model":"tiny"}')
 PNG_CHUNKS = {"png": (16, 0), "color": (8, 3)}  # bit depth and colour type
@@ -287,3 +287,73 @@ def test_names_in_settings_stay_ascii_in_the_file(depth: DepthMap) -> None:
         data = WRITERS[key].encode(depth, tags)
 
         assert note(key, data)["settings"] == {"model": "Ölbild/深度"}
+
+
+@pytest.fixture
+def normals() -> DepthMap:
+    values = np.random.default_rng(0).standard_normal((23, 31, 3))
+    values /= np.linalg.norm(values, axis=-1, keepdims=True)
+    spread = np.full((23, 31), 0.25, np.float32)
+    return DepthMap(values.astype(np.float32), DepthKind.NORMALS, uncertainty=spread)
+
+
+def read_normals(key: str, data: bytes) -> NDArray[np.float32]:
+    if key == "npy":
+        return np.load(BytesIO(data))
+    if key == "tiff":
+        return tifffile.imread(BytesIO(data))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "normals.exr")
+        path.write_bytes(data)
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            return np.stack([file.channels()[name].pixels for name in "RGB"], axis=-1)
+
+
+@pytest.mark.parametrize("key", ["npy", "tiff", "exr"])
+def test_normals_are_kept_to_the_bit(key: str, normals: DepthMap) -> None:
+    data = NORMALS_WRITERS[key].encode(normals, replace(TAGS, quantity="normals"))
+
+    assert np.array_equal(read_normals(key, data), normals.values)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_colours_of_normals_are_minus_one_to_one_as_0_to_255(
+    normals: DepthMap, orientation: int
+) -> None:
+    tags = replace(TAGS, quantity="normals", orientation=orientation)
+
+    data = NORMALS_WRITERS["color"].encode(normals, tags)
+
+    picture = Image.open(BytesIO(data))
+    picture.load()
+    assert picture.mode == "RGB"
+    expected = np.rint((normals.values.astype(np.float64) + 1) / 2 * 255)
+    assert np.abs(np.asarray(picture) - expected).max() <= 1
+    assert np.mean(np.asarray(picture) != expected) < 0.001
+    assert picture.getexif().get(274, 1) == orientation
+
+
+@pytest.mark.parametrize("key", ["tiff", "exr", "color"])
+def test_a_file_of_normals_says_where_its_axes_point(key: str, normals: DepthMap) -> None:
+    data = NORMALS_WRITERS[key].encode(normals, replace(TAGS, quantity="normals"))
+
+    if key == "exr":
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "normals.exr")
+            path.write_bytes(data)
+            with OpenEXR.File(str(path)) as file:
+                said = json.loads(file.header()["marigold"])
+    elif key == "tiff":  # Pillow reads no floats in three channels
+        with tifffile.TiffFile(BytesIO(data)) as file:
+            said = json.loads(file.pages[0].description)
+    else:
+        said = note(key, data)
+    assert (said["quantity"], said["kind"]) == ("normals", "normals")
+    assert said["axes"] == "x right, y up, z to the viewer"
+    assert "near" not in said
+
+
+def test_the_spread_of_normals_is_one_number_a_pixel(normals: DepthMap) -> None:
+    data = UNCERTAINTY_WRITERS["png"].encode(normals, TAGS)
+
+    assert (imagecodecs.png_decode(data) == round(0.25 * 65535)).all()
