@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from marigold_cli.cli.values import duration
-from marigold_cli.training.options import Modality, Precision, ProtocolName, Unit
+from marigold_cli.depth import Modality
+from marigold_cli.training.options import Precision, ProtocolName, Unit
 
 
 def read_size(text: str | None) -> tuple[int, int] | None:

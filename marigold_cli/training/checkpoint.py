@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from marigold_cli.checkpoints.manifest import INDEX
+from marigold_cli.depth import Modality
 from marigold_cli.errors import OutputError
 from marigold_cli.files.disk import output_errors
-from marigold_cli.training.options import Modality
 
 _COMPONENTS = {
     "scheduler": ["diffusers", "DDIMScheduler"],

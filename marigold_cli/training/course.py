@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
 from marigold_cli.batch.signals import Stop
+from marigold_cli.depth import Modality
 from marigold_cli.errors import DataSetError, OutputInUseError, UsageError
 from marigold_cli.files.disk import output_errors
 from marigold_cli.training.binding import bind, check_binding
@@ -20,7 +21,7 @@ from marigold_cli.training.learner import Learner
 from marigold_cli.training.lesson import on_device
 from marigold_cli.training.loop import Desk, state_folder, train
 from marigold_cli.training.machine import open_accelerator
-from marigold_cli.training.options import CourseOptions, Modality
+from marigold_cli.training.options import CourseOptions
 from marigold_cli.training.order import Division, Order
 from marigold_cli.training.progress import Observer
 from marigold_cli.training.protocols.denoiser import Denoiser

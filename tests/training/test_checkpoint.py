@@ -11,9 +11,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
+from marigold_cli.depth import Modality
 from marigold_cli.errors import OutputError
 from marigold_cli.training.checkpoint import Index, write_network
-from marigold_cli.training.options import Modality
 from marigold_cli.training.state import Facts, save_state
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"

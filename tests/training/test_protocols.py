@@ -9,11 +9,12 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
+from marigold_cli.depth import Modality
 from marigold_cli.errors import DataSetError
 from marigold_cli.training.codec import Codec
 from marigold_cli.training.foundation import Foundation, open_foundation
 from marigold_cli.training.lesson import Batch, draw_chance
-from marigold_cli.training.options import Modality, Unit
+from marigold_cli.training.options import Unit
 from marigold_cli.training.protocols.autoencoder import AutoencoderProtocol
 from marigold_cli.training.protocols.end_to_end import EndToEndProtocol
 from marigold_cli.training.protocols.marigold import MarigoldProtocol

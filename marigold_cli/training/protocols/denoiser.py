@@ -6,10 +6,10 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
+from marigold_cli.depth import Modality
 from marigold_cli.errors import DataSetError
 from marigold_cli.training.codec import Codec
 from marigold_cli.training.lesson import Lesson
-from marigold_cli.training.options import Modality
 from marigold_cli.training.protocols.protocol import Protocol
 from marigold_cli.training.samples import Samples
 

@@ -6,11 +6,12 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
+from marigold_cli.depth import Modality
 from marigold_cli.training.codec import Codec
 from marigold_cli.training.lesson import Batch, Lesson
 from marigold_cli.training.losses import affine_invariant_error, angular_error
 from marigold_cli.training.noise import clean_of
-from marigold_cli.training.options import Modality, Unit
+from marigold_cli.training.options import Unit
 from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.truth import depth_image, rgb_image

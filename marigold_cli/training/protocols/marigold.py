@@ -8,6 +8,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
+from marigold_cli.depth import Modality
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Noise, Recipe, Reduction, Resample, Spacing
 from marigold_cli.inference.schedule import make_schedule
@@ -21,7 +22,6 @@ from marigold_cli.training.noise import (
     multi_resolution_noise,
     velocity,
 )
-from marigold_cli.training.options import Modality
 from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.truth import depth_image, known_cells, rgb_image
