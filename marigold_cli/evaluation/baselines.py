@@ -25,12 +25,9 @@ def baselines(data: DataSet) -> list[Predictions]:
         return []  # all of them are depth
     readers: dict[str, Reader] = {"vertical ramp": ramp}
     if not any(sample.pairs for sample in data.samples):
-        readers = {
-            "constant": constant,
-            **readers,
-            "mean map of the others": gather_mean_map(data).read,
-            "best plane, knowing the truth": plane,
-        }
+        readers = {"constant": constant, **readers, "best plane, knowing the truth": plane}
+        if len(data.samples) > 1:
+            readers["mean map of the others"] = gather_mean_map(data).read
     return [Predictions(title, DepthKind.AFFINE_DEPTH, read) for title, read in readers.items()]
 
 
@@ -67,10 +64,7 @@ class MeanMap:
 
     def read(self, data: DataSet, sample: Sample, truth: Truth) -> Array | str:
         """The mean over all other pictures, as large as this one."""
-        others = [one for name, one in self.maps.items() if name != sample.image]
-        if not others:
-            return "there is no other picture"
-        stack = np.stack(others)
+        stack = np.stack([one for name, one in self.maps.items() if name != sample.image])
         known = ~np.isnan(stack)
         total, count = np.where(known, stack, 0).sum(0), known.sum(0)
         return _enlarge(total / np.maximum(count, 1), truth.depth.shape)

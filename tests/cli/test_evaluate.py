@@ -79,6 +79,23 @@ def test_tables_sheets_and_scores_of_each_picture_are_written(
     assert json.loads((tmp_path / "tables/results.json").read_text())["results"][0]["notes"] == []
 
 
+def test_a_single_picture_has_every_baseline_but_the_mean_of_the_others(
+    evaluate: Call, pairs: Path, tmp_path: Path
+) -> None:
+    (pairs / "b.png").unlink()
+    (pairs / "depth/b.npy").unlink()
+    (tmp_path / "mine").mkdir()
+    np.save(tmp_path / "mine/a.npy", np.load(pairs / "depth/a.npy"))
+
+    answer = evaluate(
+        "--predictions", tmp_path / "mine", "--kind", "metric", "--baselines", "--json"
+    )
+
+    assert answer.code == ExitCode.OK
+    methods = [one["method"] for one in facts(answer)[1:]]
+    assert methods == ["constant", "vertical ramp", "best plane, knowing the truth"]
+
+
 def test_the_same_line_again_predicts_nothing_anew(with_model: Call) -> None:
     first = facts(with_model("--json"))
 
