@@ -83,6 +83,9 @@ Cache = Annotated[
         help="Keep latents here: finite data are encoded once, not every time they are shown.",
     ),
 ]
+Augment = Annotated[
+    bool, _data("--augment", help="Crop pictures and change their colours, each time otherwise.")
+]
 
 _pace = partial(typer.Option, rich_help_panel="Learning")
 Updates = Annotated[

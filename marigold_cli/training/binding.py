@@ -46,6 +46,7 @@ def bind(
         ),
         "size": str(material.size),
         "cache": str(material.cache is not None),
+        "augment": str(material.augment),
         "pictures per update": str(division.pictures),
         "rate": str(pace.rate),
         "warm-up": str(pace.warm_up),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+
+from marigold_cli.training.patches import Trunk, fold_trunk
 
 
 class Codec(nn.Module):
@@ -17,6 +21,11 @@ class Codec(nn.Module):
         self.multiple: int = 1 << (len(vae.config.block_out_channels) - 1)  # pixels per cell
         self._scaling: float = vae.config.scaling_factor
 
+    @cached_property
+    def _trunk(self) -> Trunk | None:
+        """Folded when first needed, for a state may bring the weights after this was made."""
+        return fold_trunk(self.vae)
+
     @torch.no_grad()
     def encode(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [-1, 1] -> latent [B, C, h, w]: the posterior's mean, float32.
@@ -24,8 +33,17 @@ class Codec(nn.Module):
         In float32 whatever the training's precision is: targets deserve it.
         """
         with torch.autocast(image.device.type, enabled=False):
-            latent: Tensor = self.vae.encode(image.float()).latent_dist.mode()
+            latent = self._encode(image.float())
         return latent * self._scaling
+
+    def _encode(self, image: Tensor) -> Tensor:
+        if self._trunk is None:
+            latent: Tensor = self.vae.encode(image).latent_dist.mode()
+            return latent
+        encoder = self.vae.encoder
+        signal = encoder.conv_act(encoder.conv_norm_out(self._trunk(image)))
+        moments: Tensor = self.vae.quant_conv(encoder.conv_out(signal))
+        return moments[:, : self.channels]
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latent [B, C, h, w] -> image [B, 3, H, W] float32, about [-1, 1]."""

@@ -116,9 +116,15 @@ class _Course:
 
     def _shelves(self, stop: Stop, observer: Observer) -> list[Shelf]:
         """Where batches are taken from; none where filling the cache was stopped."""
-        cache, protocol = self.options.material.cache, self.subject.protocol
+        material, protocol = self.options.material, self.subject.protocol
+        cache = material.cache
         if cache is None:
-            return [PictureShelf(source, protocol.multiple) for source in self.data.sources]
+            return [
+                PictureShelf(source, protocol.multiple, material.augment)
+                for source in self.data.sources
+            ]
+        if material.augment:
+            raise UsageError("--cache keeps pictures as they are; leave it out or --augment")
         if not isinstance(protocol, Denoiser):
             raise UsageError("--cache keeps latents, of which --protocol autoencoder has none")
         method = self.options.method

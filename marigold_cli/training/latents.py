@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from marigold_cli.errors import UsageError
 from marigold_cli.files.disk import output_errors, write_new
-from marigold_cli.training.lesson import Lesson, mirror, on_device
+from marigold_cli.training.augmentation import draw_flips, mirror
+from marigold_cli.training.lesson import Lesson, on_device
 from marigold_cli.training.order import mix
 from marigold_cli.training.protocols.protocol import Protocol
 from marigold_cli.training.reader import check_size
@@ -43,9 +44,10 @@ class LatentShelf:
     def __len__(self) -> int:
         return self.count
 
-    def take(self, indices: Sequence[int], flip: Tensor) -> Lesson:
-        """Read lessons, each in the direction that is wanted."""
-        rows = [self._row(*pair) for pair in zip(indices, flip.tolist(), strict=True)]
+    def take(self, indices: Sequence[int], seeds: Sequence[int]) -> Lesson:
+        """Read lessons, each in the direction that its seed says."""
+        flips = draw_flips(seeds).tolist()
+        rows = [self._row(*pair) for pair in zip(indices, flips, strict=True)]
         given, target, known, weight = (torch.stack(parts) for parts in zip(*rows, strict=True))
         return Lesson(given.float(), target.float(), known, weight)
 

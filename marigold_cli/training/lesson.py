@@ -69,25 +69,6 @@ def draw_chance(shared: Sequence[float], seeds: Sequence[int], normals: int) -> 
     return Chance(tuple(shared), uniform, normal)
 
 
-def mirror(samples: Samples, flip: Tensor) -> Samples:
-    """Turn some pictures left to right; a normal that pointed right then points left.
-
-    Args:
-        samples: Any.
-        flip: bool [B], which of them.
-    """
-    chosen = flip.to(samples.rgb.device)[:, None, None, None]
-
-    def turn(images: Tensor) -> Tensor:
-        return torch.where(chosen, images.flip(-1), images)
-
-    normals = samples.normals
-    if normals is not None:
-        sign = normals.new_tensor([-1, 1, 1])[:, None, None]
-        normals = torch.where(chosen, normals.flip(-1) * sign, normals)
-    return Samples(turn(samples.rgb), turn(samples.depth), turn(samples.valid), normals)
-
-
 def on_device(value: Value, device: torch.device) -> Value:
     """Put all its tensors on a device."""
     parts: list[Any] = [getattr(value, field.name) for field in fields(value)]

@@ -76,6 +76,7 @@ class Material:
     size: tuple[int, int] | None = None  # height, width [px]; None: the data's own
     validation: str | None = None  # of the sheets; None: the first pictures of the first source
     cache: Path | None = None  # where latents are kept; None: pictures are encoded every time
+    augment: bool = False  # crop, and change colours; pictures that are kept encoded cannot be
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ pass everything through, and SiLU is undone by pairs, since silu(x) - silu(-x) =
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.attention_processor import Attention
 from diffusers.models.autoencoders.vae import Encoder
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
@@ -101,3 +104,53 @@ def _pair(encoder: Encoder, signal: Tensor, kept: int) -> None:
     out[:kept, half : half + kept] = -torch.diag(gain)
     _set_taps(encoder.conv_out, out[..., None, None])
     encoder.conv_out.bias[kept:] = _LOG_VARIANCE
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """An encoder's layers before the last norm, as one strided convolution.
+
+    Attributes:
+        weight: [C, 3, 8, 8].
+        bias: [C].
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] -> signal [B, C, H / 8, W / 8]."""
+        return F.conv2d(image, self.weight, self.bias, stride=self.weight.shape[-1])
+
+
+@torch.no_grad()
+def fold_trunk(autoencoder: AutoencoderKL) -> Trunk | None:
+    """What an encoder does before its last norm, some seventy times cheaper.
+
+    Returns:
+        None where the encoder was not set by `set_patch_encoder`: its residual blocks do something.
+    """
+    encoder = autoencoder.encoder
+    if any(_does_something(module) for module in encoder.modules()):
+        return None
+    side = 1 << (len(encoder.down_blocks) - 1)
+    taps = torch.eye(3 * side**2, device=encoder.conv_in.weight.device)
+    impulses = taps.view(-1, 3, side, side)
+    still = _run_trunk(encoder, torch.zeros_like(impulses[:1])).flatten()  # [C]
+    answers = _run_trunk(encoder, impulses)[..., 0, 0] - still  # [3 side**2, C]
+    return Trunk(answers.T.reshape(-1, 3, side, side).contiguous(), still)
+
+
+def _does_something(module: nn.Module) -> bool:
+    """Whether a layer is more than linear: a residual block at work, or attention."""
+    if isinstance(module, ResnetBlock2D):
+        return bool(module.conv2.weight.any() or module.conv2.bias.any())
+    return isinstance(module, Attention)
+
+
+def _run_trunk(encoder: Encoder, image: Tensor) -> Tensor:
+    signal = encoder.conv_in(image)
+    for block in encoder.down_blocks:
+        signal = block(signal)
+    middle: Tensor = encoder.mid_block(signal)
+    return middle

@@ -10,8 +10,9 @@ import torch
 
 from marigold_cli.batch.ahead import map_ahead
 from marigold_cli.errors import DataSetError
-from marigold_cli.training.lesson import Batch, Lesson, draw_chance, mirror, on_device
-from marigold_cli.training.order import Lot, Order, mix
+from marigold_cli.training.augmentation import augment, draw_flips, mirror
+from marigold_cli.training.lesson import Batch, Lesson, draw_chance, on_device
+from marigold_cli.training.order import Lot, Order
 from marigold_cli.training.protocols.protocol import Protocol
 from marigold_cli.training.samples import Samples, Source
 
@@ -24,34 +25,37 @@ class Shelf(Interface):
     def __len__(self) -> int:
         """Number of pictures."""
 
-    def take(self, indices: Sequence[int], flip: torch.Tensor) -> Samples | Lesson:
-        """These pictures, those with a true flip [B] mirrored."""
+    def take(self, indices: Sequence[int], seeds: Sequence[int]) -> Samples | Lesson:
+        """These pictures, each changed as its seed says: about half of them are mirrored."""
 
 
 class PictureShelf:
     """Pictures as their source reads them."""
 
-    def __init__(self, source: Source, multiple: int) -> None:
+    def __init__(self, source: Source, multiple: int, is_augmented: bool = False) -> None:
         """Take a source.
 
         Args:
             source: Any.
             multiple: Both sides of its pictures must be multiples of it [px].
+            is_augmented: Whether more is changed than the direction.
         """
         self.name, self._source, self._multiple = source.name, source, multiple
+        self._is_augmented = is_augmented
 
     def __len__(self) -> int:
         return len(self._source)
 
-    def take(self, indices: Sequence[int], flip: torch.Tensor) -> Samples:
-        """Read and mirror.
+    def take(self, indices: Sequence[int], seeds: Sequence[int]) -> Samples:
+        """Read and change.
 
         Raises:
             DataSetError: The network cannot take pictures of this size.
         """
         samples = self._source.read(indices)
         check_size(self.name, samples, self._multiple)
-        return mirror(samples, flip)
+        samples = mirror(samples, draw_flips(seeds))
+        return augment(samples, seeds) if self._is_augmented else samples
 
 
 class Reader:
@@ -77,8 +81,7 @@ class Reader:
         return closing(map_ahead(self._read, lots, lambda _: 0, 1, _AHEAD, 1))
 
     def _read(self, lot: Lot) -> Batch:
-        flip = torch.tensor([bool(mix(seed, "flip") % 2) for seed in lot.seeds])
-        content = self._shelves[lot.source].take(lot.indices, flip)
+        content = self._shelves[lot.source].take(lot.indices, lot.seeds)
         normals = self._protocol.normals(content, lot.shared)
         chance = draw_chance(lot.shared, lot.seeds, normals)
         return Batch(on_device(content, self._device), on_device(chance, self._device))

@@ -9,6 +9,7 @@ import torch
 
 from marigold_cli.errors import DataSetError, UsageError
 from marigold_cli.training import latents
+from marigold_cli.training.augmentation import draw_flips
 from marigold_cli.training.codec import Codec
 from marigold_cli.training.foundation import open_foundation
 from marigold_cli.training.latents import Encoder, digest_of
@@ -46,11 +47,12 @@ def test_kept_lessons_are_those_of_the_pictures_in_both_directions(
     encoder = Encoder(source, protocol, "key", tmp_path, CPU)
     for shard in encoder.missing:
         encoder.fill(shard)
-    indices, flip = [7, 0, 3, 3], torch.tensor([True, False, False, True])
+    indices, seeds = [7, 0, 3, 3], [1, 2, 3, 4]
+    assert len(set(draw_flips(seeds).tolist())) == 2
 
-    found = encoder.shelf.take(indices, flip)
+    found = encoder.shelf.take(indices, seeds)
 
-    fresh = PictureShelf(source, protocol.multiple).take(indices, flip)
+    fresh = PictureShelf(source, protocol.multiple).take(indices, seeds)
     with torch.no_grad():
         close(found, protocol.encode(fresh))
     assert len(encoder.shelf) == 8
@@ -98,7 +100,7 @@ def test_pictures_that_do_not_divide_into_cells_are_refused(
     odd = make_source(make_samples(2, height=15, width=24))
 
     with pytest.raises(DataSetError, match="24 x 15 px, but sides must be multiples of 2"):
-        PictureShelf(odd, protocol.multiple).take([0], torch.tensor([False]))
+        PictureShelf(odd, protocol.multiple).take([0], [0])
     with pytest.raises(DataSetError, match="--size"):
         Encoder(odd, protocol, "key", tmp_path, CPU).fill(0)
 

@@ -7,9 +7,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
+from marigold_cli.training.codec import Codec
 from marigold_cli.training.datasets.synthetic import HELD_OUT, render_samples
 from marigold_cli.training.networks import LATENT_CHANNELS, new_autoencoder
-from marigold_cli.training.patches import set_patch_encoder
+from marigold_cli.training.patches import fold_trunk, set_patch_encoder
 from marigold_cli.training.truth import depth_image, rgb_image
 
 
@@ -68,3 +69,36 @@ def test_latents_have_unit_deviation(autoencoder: AutoencoderKL, pictures: Tenso
 
     assert latent.std() == pytest.approx(1, abs=0.02)
     assert autoencoder.config.scaling_factor == 1
+
+
+def test_the_folded_encoder_gives_the_same_latents(
+    autoencoder: AutoencoderKL, pictures: Tensor
+) -> None:
+    assert fold_trunk(autoencoder) is not None
+
+    folded = Codec(autoencoder).encode(pictures)
+
+    torch.testing.assert_close(folded, encode(autoencoder, pictures), atol=1e-4, rtol=1e-4)
+
+
+def test_an_encoder_whose_blocks_do_something_is_not_folded(pictures: Tensor) -> None:
+    taught = new_autoencoder()
+    set_patch_encoder(taught, pictures)
+    with torch.no_grad():
+        taught.encoder.mid_block.resnets[0].conv2.weight += 0.01
+
+    assert fold_trunk(taught) is None
+    torch.testing.assert_close(Codec(taught).encode(pictures), encode(taught, pictures))
+
+
+def test_weights_that_come_late_are_the_ones_that_encode(
+    autoencoder: AutoencoderKL, pictures: Tensor
+) -> None:
+    late = new_autoencoder()
+    codec = Codec(late)
+
+    late.load_state_dict(autoencoder.state_dict())
+
+    torch.testing.assert_close(
+        codec.encode(pictures), encode(autoencoder, pictures), atol=1e-4, rtol=1e-4
+    )
