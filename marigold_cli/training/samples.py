@@ -15,8 +15,9 @@ class Samples:
 
     Attributes:
         rgb: uint8 [B, 3, H, W], sRGB.
-        depth: float32 [B, 1, H, W], z-depth, far where not known [m, or any linear unit].
-        valid: bool [B, 1, H, W], where the depth is known.
+        depth: float32 [B, 1, H, W], z-depth [m, or any linear unit], infinite in the sky, far where
+            not known.
+        valid: bool [B, 1, H, W], where the depth is known and finite.
         normals: float32 [B, 3, H, W], unit length, zero where not known; x right, y up, z towards
             the viewer. None where the source has none.
     """

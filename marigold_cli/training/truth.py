@@ -35,11 +35,16 @@ def depth_image(depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return spread.clamp(-1, 1).masked_fill(~valid, 1.0), step
 
 
-def known_cells(valid: Tensor, multiple: int) -> Tensor:
-    """Latent cells bool [B, 1, h, w] all of whose pixels are valid.
+def is_known(depth: Tensor, valid: Tensor) -> Tensor:
+    """Where a depth image is right, bool [B, 1, H, W]: also in the sky, which is at its far end."""
+    return valid | torch.isinf(depth)
+
+
+def known_cells(known: Tensor, multiple: int) -> Tensor:
+    """Latent cells bool [B, 1, h, w] all of whose pixels are known.
 
     Args:
-        valid: bool [B, 1, H, W].
+        known: bool [B, 1, H, W].
         multiple: Pixels per cell along a side.
     """
-    return F.max_pool2d((~valid).float(), multiple) == 0
+    return F.max_pool2d((~known).float(), multiple) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from marigold_cli.training.truth import depth_image, known_cells, rgb_image
+from marigold_cli.training.truth import depth_image, is_known, known_cells, rgb_image
 
 
 def test_colours_span_the_range() -> None:
@@ -55,3 +55,13 @@ def test_a_cell_is_known_if_all_its_pixels_are(multiple: int) -> None:
                 columns = slice(j * multiple, (j + 1) * multiple)
                 assert cells[b, 0, i, j] == valid[b, 0, rows, columns].all()
     assert 0 < cells.float().mean() < 1
+
+
+def test_the_sky_is_known_to_be_at_the_far_end() -> None:
+    depth = torch.tensor([[[[1.0, 2, 3, torch.inf, 0]]]])
+    valid = torch.tensor([[[[True, True, True, False, False]]]])
+
+    image, _ = depth_image(depth, valid)
+
+    assert image[0, 0, 0, 3] == 1
+    assert is_known(depth, valid).flatten().tolist() == [True, True, True, True, False]

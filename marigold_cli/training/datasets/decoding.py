@@ -51,13 +51,14 @@ def check_colour(header: Header) -> None:
 
 
 def read_depth(data: bytes, header: Header) -> NDArray[np.float64]:
-    """Depth in the unit that it is stored in, [H, W]; NaN where it is not known.
+    """Depth in the unit that it is stored in, [H, W]; infinite in the sky, NaN where not known.
 
-    Not known is what is not finite, not above 0, or so far that it stands for nothing.
+    Not known is what is not a number or not above 0; the sky is what is too far to be anything.
     """
     check_depth(header)
     stored = _numbers(data, header).astype(np.float64)
-    return np.where((stored > 0) & (stored < _NOWHERE), stored, np.nan)
+    seen = np.where(stored < _NOWHERE, stored, np.inf)
+    return np.where(stored > 0, seen, np.nan)
 
 
 def check_depth(header: Header) -> None:

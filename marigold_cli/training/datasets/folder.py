@@ -1,8 +1,8 @@
 """Anybody's pictures: rgb/NAME.png with depth/NAME.npy, and maybe mask/NAME.png, normal/NAME.exr.
 
 Colours are PNG, JPEG or linear EXR. Depth is z-depth in an array, an EXR or a 16-bit PNG, times
-the scale: of scale.txt, or ?scale=0.001; 0, infinity and NaN stand for not known. Normals look
-x right, y up, z towards the viewer; integers span [-1, 1].
+the scale: of scale.txt, or ?scale=0.001; infinity stands for the sky, 0 and NaN for not known.
+Normals look x right, y up, z towards the viewer; integers span [-1, 1].
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Frame:
 
     Attributes:
         rgb: uint8 [H, W, 3], sRGB.
-        depth: float32 [H, W], z-depth.
-        valid: bool [H, W], where the depth is known.
+        depth: float32 [H, W], z-depth, infinite in the sky.
+        valid: bool [H, W], where the depth is known and finite.
         normals: float32 [H, W, 3], zero where not known; x right, y up, z towards the viewer.
     """
 

@@ -58,6 +58,11 @@ class Layout:
     advice: str = "copy or make them again, or take them out of the set"
 
 
+def _is_sky(metres: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    sky = np.isposinf(metres)
+    return sky if mask is None else sky & mask
+
+
 def look_at(storage: Storage, entry: Entry, layout: Layout) -> Size:
     """Compare the headers of a picture's files; its size as stored [px].
 
@@ -97,7 +102,8 @@ def load(storage: Storage, entry: Entry, layout: Layout) -> Frame:
     if mask is not None:
         valid &= mask
     far = layout.far if np.isfinite(layout.far) else metres.max(where=valid, initial=0)
-    frame = Frame(rgb, np.where(valid, metres, far).astype(np.float32), valid, normals)
+    depth = np.where(valid | _is_sky(metres, mask), metres, far).astype(np.float32)
+    frame = Frame(rgb, depth, valid, normals)
     return crop_bottom(frame, layout.crop) if layout.crop else frame
 
 

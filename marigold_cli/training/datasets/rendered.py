@@ -17,10 +17,9 @@ from torch.nn import functional as F
 
 from marigold_cli.errors import DataSetError, UsageError
 from marigold_cli.files.disk import output_errors, sync_folder, write_new
-from marigold_cli.scenes.render import SKY_DEPTH
 from marigold_cli.training.datasets.frame import Size
 from marigold_cli.training.datasets.spec import Spec, Wish
-from marigold_cli.training.datasets.synthetic import HELD_OUT, SIZE, render_samples
+from marigold_cli.training.datasets.synthetic import HELD_OUT, SIZE, render_samples, split_sky
 from marigold_cli.training.samples import Samples
 
 OPTIONS = ("count",)
@@ -82,9 +81,9 @@ class Shard:
                 name: torch.stack([file.get_slice(name)[row] for row in rows])
                 for name in file.keys()  # noqa: SIM118
             }
-        depth = parts["depth"].float()
+        depth, valid = split_sky(parts["depth"].float())
         normals = F.normalize(parts["normals"].float()) if "normals" in parts else None
-        return Samples(parts["rgb"], depth, depth < SKY_DEPTH, normals)
+        return Samples(parts["rgb"], depth, valid, normals)
 
     def write(self, samples: Samples) -> None:
         """Keep pictures.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from marigold_cli.errors import UsageError
 from marigold_cli.scenes.render import SKY_DEPTH, render
@@ -70,7 +71,7 @@ def open_held_out(spec: Spec, wish: Wish) -> Synthetic:
 
 
 def render_samples(seeds: Sequence[int], size: Size, device: str) -> Samples:
-    """Render scenes as training takes them; the sky's depth counts as not known.
+    """Render scenes as training takes them.
 
     Args:
         seeds: At least one.
@@ -79,5 +80,12 @@ def render_samples(seeds: Sequence[int], size: Size, device: str) -> Samples:
     """
     views = render(seeds, *size, device)
     rgb = (views.rgb * 255).round().to(torch.uint8)
-    depth = views.depth.clone()  # what was made in inference mode cannot take part in a loss
-    return Samples(rgb, depth, depth < SKY_DEPTH, views.normals.clone())
+    # What was made in inference mode cannot take part in a loss.
+    depth, valid = split_sky(views.depth.clone())
+    return Samples(rgb, depth, valid, views.normals.clone())
+
+
+def split_sky(depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Depth as rendered, to depth that is infinite in the sky, and where it is finite."""
+    valid = depth < SKY_DEPTH
+    return depth.masked_fill(~valid, torch.inf), valid

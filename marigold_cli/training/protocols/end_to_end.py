@@ -14,7 +14,7 @@ from marigold_cli.training.noise import clean_of
 from marigold_cli.training.options import Unit
 from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.truth import depth_image, rgb_image
+from marigold_cli.training.truth import depth_image, is_known, rgb_image
 
 
 class EndToEndProtocol(Denoiser):
@@ -51,10 +51,12 @@ class EndToEndProtocol(Denoiser):
         given = self.codec.encode(rgb_image(samples.rgb))  # [B, C, h, w]
         if self.modality is Modality.NORMALS:
             target, weight = normals_of(samples), given.new_ones(len(samples))
+            known = samples.valid
         else:
             target, weight = depth_image(samples.depth, samples.valid)  # [B, 1, H, W], [B]
             weight = weight if self._unit is Unit.METRE else torch.ones_like(weight)
-        return Lesson(given, target, samples.valid, weight)
+            known = is_known(samples.depth, samples.valid)
+        return Lesson(given, target, known, weight)
 
     def loss(self, batch: Batch) -> Tensor:
         """Error of the decoded answer."""

@@ -24,7 +24,7 @@ from marigold_cli.training.noise import (
 )
 from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.truth import depth_image, known_cells, rgb_image
+from marigold_cli.training.truth import depth_image, is_known, known_cells, rgb_image
 
 _STEPS = 4  # of the predictions that people look at
 
@@ -59,7 +59,7 @@ class MarigoldProtocol(Denoiser):
         """Latents of pictures and of their truth; a cell is known if all its pixels are."""
         given = self.codec.encode(rgb_image(samples.rgb))  # [B, C, h, w]
         target = self.codec.encode(self._truth(samples))  # [B, C, h, w]
-        known = known_cells(samples.valid, self.multiple)  # [B, 1, h, w]
+        known = known_cells(self._known(samples), self.multiple)  # [B, 1, h, w]
         return Lesson(given, target, known, given.new_ones(len(samples)))
 
     def normals(self, content: Samples | Lesson, shared: Sequence[float]) -> int:
@@ -102,6 +102,12 @@ class MarigoldProtocol(Denoiser):
             return normals_of(samples)
         image, _ = depth_image(samples.depth, samples.valid)
         return image.expand(-1, 3, -1, -1)
+
+    def _known(self, samples: Samples) -> Tensor:
+        """Where that image is right [B, 1, H, W]."""
+        if self.modality is Modality.NORMALS:
+            return samples.valid
+        return is_known(samples.depth, samples.valid)
 
 
 def _recipe() -> Recipe:

@@ -48,12 +48,14 @@ def test_a_png_of_depth_keeps_its_16_bits_and_0_is_unknown(tmp_path: Path, save:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".exr"])
-def test_what_is_no_distance_is_unknown(tmp_path: Path, save: Writer, suffix: str) -> None:
-    stored = np.array([[2.5, 0, -1, np.nan, np.inf, 1e10]], np.float32)
+def test_what_is_no_distance_is_unknown_and_what_is_too_far_is_sky(
+    tmp_path: Path, save: Writer, suffix: str
+) -> None:
+    stored = np.array([[2.5, 0, -1, np.nan, -np.inf, np.inf, 1e10]], np.float32)
 
     depth = decode(save(tmp_path / f"a{suffix}", stored), decoding.read_depth)
 
-    assert_array_equal(depth, [[2.5] + 5 * [np.nan]])
+    assert_array_equal(depth, [[2.5] + 4 * [np.nan] + 2 * [np.inf]])
 
 
 def test_depth_of_one_channel_may_be_stored_with_it(tmp_path: Path, save: Writer) -> None:

@@ -87,16 +87,16 @@ def test_many_threads_may_read_one_set(opened: Callable[[], Storage]) -> None:
     assert all(same(alone, samples) for samples in together)
 
 
-def test_depth_beyond_a_set_without_bounds_is_that_of_its_farthest_point(
+def test_in_a_set_without_bounds_the_sky_is_infinite_and_the_unknown_at_the_farthest_point(
     root: Path, save: Writer
 ) -> None:
     depth = np.full((20, 30), 7.0, np.float32)
-    depth[0, :3] = np.inf, 1e10, 9
+    depth[0, :3] = np.inf, np.nan, 9
     save(root / "0_depth.npy", depth)
 
     samples = PictureSet("set", open_storage(root), ENTRIES, Layout(unit=0.5)).read([0])
 
-    assert samples.depth[0, 0, 0, :4].tolist() == [4.5, 4.5, 4.5, 3.5]
+    assert samples.depth[0, 0, 0, :4].tolist() == [np.inf, 4.5, 4.5, 3.5]
     assert samples.valid[0, 0, 0, :4].tolist() == [False, False, True, True]
 
 
@@ -110,6 +110,19 @@ def test_a_mask_takes_depth_away(root: Path, save: Writer) -> None:
 
     assert samples.valid[0, 0, 5, 2:6].tolist() == [True, True, False, False]
     assert samples.depth[0, 0, 5, 2:6].tolist() == [1, 1, 100, 100]
+
+
+def test_the_sky_under_a_mask_is_not_known(root: Path, save: Writer) -> None:
+    save(root / "0_depth.npy", np.tile(np.array([2.0, np.inf], np.float32), (20, 15)))
+    mask = np.full((20, 30), 255, np.uint8)
+    mask[:10] = 0
+    save(root / "mask.png", mask)
+    entry = Entry("0.png", "0_depth.npy", mask="mask.png")
+
+    samples = PictureSet("set", open_storage(root), [entry], Layout(unit=1)).read([0])
+
+    assert samples.depth[0, 0, 9:11, :2].tolist() == [[2, 2], [2, np.inf]]
+    assert samples.valid[0, 0, 9:11, :2].tolist() == [[False, False], [True, False]]
     assert samples.normals is None
 
 
