@@ -72,7 +72,7 @@ evaluate: $(VENV)/dev ## the embedded models' table: scenes, a stereo photo, mea
 
 .PHONY: embedded
 embedded: $(VENV)/run ## train the embedded models from nothing; go on where it stopped
-	$(BIN)/marigold train --recipe embedded --out $(TRAINED)
+	$(BIN)/marigold train --recipe embedded --data folder:$(RENDERS)/pictures@0.5 --out $(TRAINED)
 
 $(RENDERS)/env/ready:
 	$(PYTHON) -m venv $(RENDERS)/env

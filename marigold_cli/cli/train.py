@@ -29,7 +29,7 @@ _METHOD, _MATERIAL, _MACHINE, _UPKEEP = (
     _COURSE.method, _COURSE.material, _COURSE.machine, _COURSE.upkeep,
 )  # fmt: skip
 _SPECS = list(_MATERIAL.specs)
-_RECIPE_LEAVES = {"recipe", "out", "device", "precision", "max_time", "quiet"}
+_RECIPE_LEAVES = {"recipe", "out", "data", "device", "precision", "max_time", "quiet"}
 _GRACE_S = 3600.0  # an update and its state are not given up by the first signal [s]
 
 
@@ -78,7 +78,8 @@ def train(
         _refuse_others(context)
         from marigold_cli.training.embedded import embedded_courses
 
-        raise typer.Exit(_carry_out(embedded_courses(out, machine), max_time, quiet))
+        further = () if data == _SPECS else tuple(data)
+        raise typer.Exit(_carry_out(embedded_courses(out, machine, further), max_time, quiet))
     given: dict[str, Any] = {
         "updates": updates,
         "batch": batch,

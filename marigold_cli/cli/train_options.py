@@ -53,7 +53,10 @@ OutFolder = Annotated[
 ]
 Recipe = Annotated[
     Literal["embedded"] | None,
-    _what(help="Make the embedded models from nothing; only --out and the machine are to choose."),
+    _what(
+        help="Make the embedded models from nothing. Only --out, the machine and --max-time are to "
+        "choose, and --data for what they learn from beside the recipe's own scenes."
+    ),
 ]
 
 _data = partial(typer.Option, rich_help_panel="Data")

@@ -19,27 +19,30 @@ from marigold_cli.training.options import (
 )
 
 SIZE = (144, 192)  # height, width of the pictures [px]
-PICTURES = 11_776
+PICTURES = 40_704  # procedural scenes
 
 _UPKEEP = Upkeep(half=True, steps=1)
 
 
-def embedded_courses(out: Path, machine: Machine) -> tuple[CourseOptions, ...]:
+def embedded_courses(
+    out: Path, machine: Machine, further: tuple[str, ...] = ()
+) -> tuple[CourseOptions, ...]:
     """An autoencoder, then `tiny` by Marigold's protocol, then `tiny-e2e` end to end.
 
     Args:
-        out: Folder of the pictures, of their latents, and of each course by its name.
+        out: Folder of the scenes, and of each course by its name.
         machine: Where to compute; in bfloat16 unless another precision is asked for, on any device,
             so that a training may move.
+        further: Data that the U-Nets learn from beside the scenes, whose weight is 1.
     """
     if machine.precision is Precision.AUTO:
         machine = replace(machine, precision=Precision.BF16)
-    pictures = Material((f"rendered:{out / 'scenes'}?count={PICTURES}",), SIZE)
-    latents = replace(pictures, cache=out / "latents")
+    scenes = Material((f"rendered:{out / 'scenes'}?count={PICTURES}",), SIZE)
+    mixed = replace(scenes, specs=(*scenes.specs, *further), augment=True)
     autoencoder = CourseOptions(
         out / "autoencoder",
         method=Method(ProtocolName.AUTOENCODER),
-        material=pictures,
+        material=scenes,
         pace=PACES[ProtocolName.AUTOENCODER],
         machine=machine,
         upkeep=_UPKEEP,
@@ -48,7 +51,7 @@ def embedded_courses(out: Path, machine: Machine) -> tuple[CourseOptions, ...]:
         out / "tiny",
         base=str(autoencoder.out),
         method=Method(ProtocolName.MARIGOLD, last_share=0.6),
-        material=latents,
+        material=mixed,
         pace=Pace(7000, 32, 1, rate=1e-3, final_rate=0.02, clip=1.0, average=0.998),
         machine=machine,
         upkeep=_UPKEEP,
@@ -57,7 +60,7 @@ def embedded_courses(out: Path, machine: Machine) -> tuple[CourseOptions, ...]:
         out / "tiny-e2e",
         base=str(tiny.out),
         method=Method(ProtocolName.E2E, unit=Unit.RANGE),
-        material=latents,
+        material=mixed,
         pace=Pace(4000, 32, 1, rate=3e-4, weight_decay=0.01, clip=1.0, average=0.998),
         machine=machine,
         upkeep=_UPKEEP,

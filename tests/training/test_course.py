@@ -404,7 +404,7 @@ def test_the_recipe_of_the_embedded_models_goes_from_nothing_to_both(
     material = replace(make_course().material, size=(32, 48))
 
     for course in embedded_courses(tmp_path, Machine("cpu", Precision.NO)):
-        kept = replace(material, cache=course.material.cache)
+        kept = replace(material, augment=course.material.augment)
         pace = replace(course.pace, updates=2, batch=2)
         assert run_course(replace(course, material=kept, pace=pace), stop, listen())
 
