@@ -112,7 +112,7 @@ def test_float16_needs_a_gpu(call: Callable, line: list[str | Path]) -> None:
     assert "fp16 needs a GPU" in answer.err
 
 
-@pytest.mark.parametrize("flag", ["--updates=5", "--data=synthetic", "--protocol=e2e"])
+@pytest.mark.parametrize("flag", ["--updates=5", "--size=192x144", "--protocol=e2e"])
 def test_a_recipe_leaves_no_other_choice(call: Callable, tmp_path: Path, flag: str) -> None:
     answer = call("train", "--recipe", "embedded", "--out", tmp_path, flag)
 
