@@ -6,6 +6,7 @@ Real small depth models of transformers, made from a seed, are here for all room
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -51,6 +52,16 @@ _RULES = {  # as published, but smaller: what their image processors saved
     },
 }
 _RULES["depth-anything-metric"] = _RULES["depth-anything"]
+
+
+@pytest.fixture(autouse=True)
+def _loudness() -> Iterator[None]:
+    """A command that is called within a test sets how loud the program is; put it back."""
+    ours = logging.getLogger("marigold_cli")
+    level = ours.level
+    yield
+    ours.setLevel(level)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture(scope="session")
