@@ -123,7 +123,7 @@ GROUPS: dict[str, list[Generator]] = {
             ("compositional_fruit.FruitFactoryCompositional", 0.6, (0.06, 0.15)),
         )
     ],
-    "pot": [*_of("tableware", ("PlantPotFactory", 0.7))],
+    "pot": [*_of("tableware", ("plant_container.PlantPotFactory", 0.7))],
     "vase": [*_of("table_decorations", ("VaseFactory", 0.5))],
     "shell": [
         *_of(
