@@ -6,6 +6,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marigold_cli.depth import Modality
 from marigold_cli.files.names import FORMATS, Output, collision_key, natural_key, outputs_of
 from marigold_cli.files.writers import UNCERTAINTY_WRITERS, WRITERS, choose_writer
 
@@ -53,3 +54,16 @@ def test_any_names_come_in_one_order(names: list[str], random: Random) -> None:
     shuffled = random.sample(names, len(names))
 
     assert sorted(shuffled, key=natural_key) == sorted(names, key=natural_key)
+
+
+def test_intrinsic_images_are_named_one_by_one_each_with_its_own_spread() -> None:
+    outputs = outputs_of("day1/a", ("npy", "color"), True, Modality.IID, ("albedo", "shading"))
+
+    assert [(one.path, one.quantity, one.intrinsic) for one in outputs] == [
+        ("day1/a_albedo.npy", "intrinsic", "albedo"),
+        ("day1/a_albedo.png", "intrinsic", "albedo"),
+        ("day1/a_albedo_uncertainty.npy", "uncertainty", "albedo"),
+        ("day1/a_shading.npy", "intrinsic", "shading"),
+        ("day1/a_shading.png", "intrinsic", "shading"),
+        ("day1/a_shading_uncertainty.npy", "uncertainty", "shading"),
+    ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from marigold_cli.files.orientation import turn_stored, turn_upright
-from marigold_cli.files.vectors import turn_normals_stored, turn_normals_upright
+from marigold_cli.files.vectors import from_picture, turn_normals_stored, turn_normals_upright
 
 
 def normals_of(height):
@@ -32,3 +32,20 @@ def test_stored_undoes_upright(orientation: int) -> None:
     there = turn_normals_upright(normals, orientation)
 
     assert np.array_equal(turn_normals_stored(there, orientation), normals)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_normals_come_back_from_a_picture_within_its_steps(dtype: str) -> None:
+    normals = np.random.default_rng(0).standard_normal((40, 50, 3))
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    unit = np.iinfo(dtype).max
+
+    back = from_picture(np.round((normals + 1) / 2 * unit).astype(dtype))
+
+    assert np.abs(back - normals).max() < 1.01 / unit  # half a step of 2 / unit
+
+
+def test_black_and_grey_of_a_picture_are_not_known() -> None:
+    pixels = np.array([[[0, 0, 0], [128, 128, 127], [128, 128, 255]]], np.uint8)
+
+    assert np.isnan(from_picture(pixels)).all(axis=-1).tolist() == [[True, True, False]]

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -15,9 +16,15 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from marigold_cli.depth import DepthKind, DepthMap
+from marigold_cli.depth import DepthKind, DepthMap, Intrinsic, Space
 from marigold_cli.files.colormap import COLORMAPS, palette
-from marigold_cli.files.writers import NORMALS_WRITERS, UNCERTAINTY_WRITERS, WRITERS, Tags
+from marigold_cli.files.writers import (
+    INTRINSIC_WRITERS,
+    NORMALS_WRITERS,
+    UNCERTAINTY_WRITERS,
+    WRITERS,
+    Tags,
+)
 
 TAGS = Tags(settings='{"fp":"0123456789abcdef","model":"tiny"}')
 PNG_CHUNKS = {"png": (16, 0), "color": (8, 3)}  # bit depth and colour type
@@ -357,3 +364,53 @@ def test_the_spread_of_normals_is_one_number_a_pixel(normals: DepthMap) -> None:
     data = UNCERTAINTY_WRITERS["png"].encode(normals, TAGS)
 
     assert (imagecodecs.png_decode(data) == round(0.25 * 65535)).all()
+
+
+def intrinsic(one: Intrinsic, values: NDArray[np.float32]) -> DepthMap:
+    return DepthMap(values.astype(np.float32), DepthKind.INTRINSICS, intrinsics=(one,))
+
+
+@pytest.mark.parametrize(
+    ("one", "shown"),
+    [
+        (Intrinsic("albedo"), lambda v: v),
+        (Intrinsic("albedo", Space.LINEAR), lambda v: v ** (1 / 2.2)),
+        (Intrinsic("shading", Space.LINEAR, True), lambda v: (v / v.max()) ** (1 / 2.2)),
+        (Intrinsic("material", Space.STACK, channels=("roughness", "metallicity", None)),
+         lambda v: v),
+    ],
+)  # fmt: skip
+def test_an_intrinsic_image_is_shown_as_its_space_says(one: Intrinsic, shown: Any) -> None:
+    values = np.random.default_rng(0).random((9, 7, 3)) * 0.6
+
+    data = INTRINSIC_WRITERS["color"].encode(intrinsic(one, values), replace(TAGS, orientation=6))
+
+    pixels = imagecodecs.png_decode(data)
+    assert np.abs(pixels - 255 * shown(values.astype(np.float32))).max() < 0.51
+    assert Image.open(BytesIO(data)).getexif()[274] == 6
+
+
+def test_an_image_without_any_light_is_black() -> None:
+    dark = intrinsic(Intrinsic("residual", Space.LINEAR, True), np.zeros((4, 5, 3)))
+
+    assert not imagecodecs.png_decode(INTRINSIC_WRITERS["color"].encode(dark, TAGS)).any()
+
+
+@pytest.mark.parametrize("key", ["tiff", "exr", "color"])
+def test_an_intrinsic_image_says_which_and_in_which_space_it_is(key: str) -> None:
+    stack = Intrinsic("material", Space.STACK, channels=("roughness", "metallicity", None))
+    values = np.random.default_rng(0).random((4, 5, 3))
+    tags = replace(TAGS, quantity="intrinsic")
+
+    data = INTRINSIC_WRITERS[key].encode(intrinsic(stack, values), tags)
+
+    if key == "exr":
+        said = json.loads(OpenEXR.File(BytesIO(data)).header()["marigold"])
+    elif key == "tiff":
+        said = json.loads(tifffile.TiffFile(BytesIO(data)).pages[0].description)
+    else:
+        said = note(key, data)
+    assert (said["quantity"], said["kind"]) == ("intrinsic", "intrinsics")
+    assert (said["intrinsic"], said["space"]) == ("material", "stack")
+    assert said["channels"] == ["roughness", "metallicity", None]
+    assert "near" not in said

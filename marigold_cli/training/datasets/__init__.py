@@ -1,9 +1,12 @@
 """What can be trained on.
 
-Asked for: opening spec · made here: synthetic rendered · found in files: hypersim vkitti folder ·
-a set of files: pictures layout listing storage · one picture: frame decoding headers exr.
+ask       spec (a name such as hypersim:DIR@9), opening (what it stands for)
+made      synthetic, rendered (kept once they are made)
+found     hypersim, vkitti, folder
+set       pictures, layout, listing
+picture   frame, decoding, headers, exr
 
-A name like hypersim:DIR@9 becomes a `marigold_cli.training.samples.Source`. To check a set takes 25
+A name becomes a `marigold_cli.training.samples.Source`. To check a set takes 25
 microseconds of one core a file: 4 seconds for the 148,000 files of both papers on a local disk. On
 a network drive it is the drive's delay that counts, of 16 files at a time.
 """

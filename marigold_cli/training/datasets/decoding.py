@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.decode import decode
+from marigold_cli.files.npy import decode_npy
 from marigold_cli.files.png import read_png
 from marigold_cli.files.raster import DecodePolicy, from_unit, full_scale, to_unit
 from marigold_cli.files.source import Source
@@ -121,7 +120,7 @@ def _numbers(data: bytes, header: Header) -> NDArray[np.generic]:
     try:
         if header.format is Format.PNG:
             return read_png(data, DecodePolicy()).pixels
-        values: NDArray[np.generic] = np.load(BytesIO(data), allow_pickle=False)
+        values = decode_npy(data)
     except Exception as error:  # damaged bytes come out of decoders as nearly any exception
         raise ValueError("is damaged") from error
     return values[..., 0] if values.ndim == 3 and header.channels == 1 else values

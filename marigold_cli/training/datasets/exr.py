@@ -13,7 +13,7 @@ import numpy as np
 import OpenEXR
 from numpy.typing import NDArray
 
-from marigold_cli.training.datasets.storage import OpenFile
+from marigold_cli.files.storage import OpenFile
 
 Floats = NDArray[np.float32]
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import OpenFile, Storage, examine, open_storage
 from marigold_cli.training.datasets.frame import Resampling
 from marigold_cli.training.datasets.layout import Entry, Layout, agree_on_normals
 from marigold_cli.training.datasets.pictures import PictureSet
 from marigold_cli.training.datasets.spec import Spec, Wish, positive
-from marigold_cli.training.datasets.storage import OpenFile, Storage, examine, open_storage
 
 OPTIONS = ("scale", "far", "resample")
 _COLOURS = (".png", ".jpg", ".jpeg", ".exr")

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from marigold_cli.files.npy import SIGNATURE as NPY_SIGNATURE
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
+from marigold_cli.files.storage import OpenFile
 from marigold_cli.training.datasets import exr
-from marigold_cli.training.datasets.storage import OpenFile
 
 
 class Format(Enum):
@@ -22,7 +23,7 @@ class Format(Enum):
 
     PNG = PNG_SIGNATURE
     JPEG = b"\xff\xd8\xff"
-    NPY = b"\x93NUMPY"
+    NPY = NPY_SIGNATURE
     EXR = exr.SIGNATURE
 
 

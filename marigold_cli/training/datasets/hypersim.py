@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import Storage, open_storage
 from marigold_cli.training.datasets.frame import Resampling
 from marigold_cli.training.datasets.layout import Entry, Layout, agree_on_normals
 from marigold_cli.training.datasets.listing import Pair, read_list
 from marigold_cli.training.datasets.pictures import PictureSet
 from marigold_cli.training.datasets.spec import Spec, Wish
-from marigold_cli.training.datasets.storage import Storage, open_storage
 
 OPTIONS = ("list", "split", "resample")
 _SPLITS = ("train", "val", "test")

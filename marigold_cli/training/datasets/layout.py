@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import OpenFile, Storage, examine
 from marigold_cli.training.datasets import decoding
 from marigold_cli.training.datasets.frame import Frame, Size, crop_bottom
 from marigold_cli.training.datasets.headers import Header, read_header
-from marigold_cli.training.datasets.storage import OpenFile, Storage, examine
 
 Normals = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class Layout:
     advice: str = "copy or make them again, or take them out of the set"
 
 
-def _is_sky(metres: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _is_sky(metres: NDArray[np.float64], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     sky = np.isposinf(metres)
     return sky if mask is None else sky & mask
 

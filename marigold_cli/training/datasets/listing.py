@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marigold_cli.errors import DataSetError
-from marigold_cli.training.datasets.storage import OpenFile, Storage, examine
+from marigold_cli.files.storage import OpenFile, Storage, examine
 
 Pair = tuple[str, str]  # names of a picture's colours and of its truth
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import Storage
 from marigold_cli.training.datasets.frame import Frame, Resampling, Size, resize
 from marigold_cli.training.datasets.layout import Entry, Layout, load, look_at, size_text
-from marigold_cli.training.datasets.storage import Storage
 from marigold_cli.training.samples import Samples
 
 _LOOKING = 16  # threads, most of them waiting for a drive to find a file

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,27 +41,3 @@ def picture() -> Callable[..., NDArray[np.uint8]]:
         return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
     return make
-
-
-@pytest.fixture
-def tar(tmp_path: Path) -> Callable[[Path], Path]:
-    """Packs a folder as `tar -cf archive.tar .` in it does."""
-
-    def pack(folder: Path) -> Path:
-        archive = tmp_path / "archive.tar"
-        with tarfile.open(archive, "w") as file:
-            file.add(folder, arcname=".")
-        return archive
-
-    return pack
-
-
-@pytest.fixture
-def cut() -> Callable[[Path, float], None]:
-    """Leaves a file only its first part, a share of it."""
-
-    def shorten(path: Path, share: float) -> None:
-        data = path.read_bytes()
-        path.write_bytes(data[: int(len(data) * share)])
-
-    return shorten

@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
 
+from marigold_cli.files.storage import Folder
 from marigold_cli.training.datasets import decoding
 from marigold_cli.training.datasets.headers import read_header
-from marigold_cli.training.datasets.storage import Folder
 
 Writer = Callable[[Path, NDArray[np.generic]], Path]
 

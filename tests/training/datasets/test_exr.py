@@ -9,8 +9,8 @@ import OpenEXR
 import pytest
 from numpy.typing import NDArray
 
+from marigold_cli.files.storage import Folder, examine
 from marigold_cli.training.datasets import exr
-from marigold_cli.training.datasets.storage import Folder, examine
 
 Channels = dict[str, NDArray[np.generic]]
 

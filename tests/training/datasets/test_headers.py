@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import Folder, examine
 from marigold_cli.training.datasets.headers import Format, Header, read_header
-from marigold_cli.training.datasets.storage import Folder, examine
 
 Writer = Callable[[Path, NDArray[np.generic]], Path]
 

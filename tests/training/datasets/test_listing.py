@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import Folder
 from marigold_cli.training.datasets.listing import read_list
-from marigold_cli.training.datasets.storage import Folder
 
 LINES = "./a/rgb_1.png ./a/depth_1.png\n\nb/rgb_2.png b/depth_2.png b/filled.png\nc/rgb_3.png None"
 TABLE = """,included_in_public_release,rgb_path,depth_path

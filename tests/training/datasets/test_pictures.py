@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.storage import Storage, open_storage
 from marigold_cli.training.datasets.layout import Entry, Layout
 from marigold_cli.training.datasets.pictures import PictureSet
-from marigold_cli.training.datasets.storage import Storage, open_storage
 from marigold_cli.training.samples import Samples, Source
 
 Writer = Callable[[Path, NDArray[np.generic]], Path]

@@ -46,6 +46,13 @@ class OpenFile:
 class Storage(Protocol):
     """Files by their names: relative, with forward slashes. Safe to be read by many threads."""
 
+    @property
+    def root(self) -> Path:
+        """The folder or archive."""
+
+    def path(self, name: str) -> Path | None:
+        """Where a file lies on the disk by itself; None: inside an archive."""
+
     def place(self, name: str) -> str:
         """Where a file is, for messages."""
 
@@ -63,23 +70,25 @@ class Folder:
     """Files in a folder; links to folders are followed, once each."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """Where a file lies on the disk by itself."""
+        return (self.root / name).absolute()
 
     def place(self, name: str) -> str:
         """Where a file is, for messages."""
-        return str(self._root / name)
+        return str(self.root / name)
 
     def has(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""
-        return (self._root / name).exists()
+        return (self.root / name).exists()
 
     def names(self, below: str = "") -> list[str]:
         """All files in a folder and the folders in it, sorted; hidden ones do not count."""
         found: list[str] = []
         seen: set[tuple[int, int]] = set()
-        for folder, folders, files in os.walk(
-            self._root / below, onerror=_refuse, followlinks=True
-        ):
+        for folder, folders, files in os.walk(self.root / below, onerror=_refuse, followlinks=True):
             status = Path(folder).stat()
             identity = status.st_dev, status.st_ino
             if identity in seen:  # a link to a folder above
@@ -87,14 +96,14 @@ class Folder:
                 continue
             seen.add(identity)
             folders[:] = filter(_is_visible, folders)
-            prefix = Path(folder).relative_to(self._root).as_posix()
+            prefix = Path(folder).relative_to(self.root).as_posix()
             found += (posixpath.normpath(f"{prefix}/{name}") for name in filter(_is_visible, files))
         return sorted(found)
 
     @contextmanager
     def open(self, name: str) -> Iterator[OpenFile]:
         """Open a file; OSError as the system gives it."""
-        descriptor = os.open(self._root / name, _READ)
+        descriptor = os.open(self.root / name, _READ)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -116,23 +125,28 @@ class Archive:
         Raises:
             DataSetError: compressed, cut off, or no tar archive.
         """
-        self._path = path
+        self.root = path
         try:
             with tarfile.open(path, "r:") as archive:
-                self._members = {
-                    posixpath.normpath(member.name): (member.offset_data, member.size)
-                    for member in archive
-                    if member.isfile() and not member.issparse()
-                }
-        except (tarfile.TarError, EOFError) as error:
+                members = archive.getmembers()
+            _check_end(path, members)
+        except (tarfile.TarError, EOFError, OSError) as error:
             raise DataSetError(
                 f"{path}: is no whole and plain tar archive ({error}); "
                 "copy it again, and unpack it if it is compressed"
             ) from error
+        self._members = {
+            posixpath.normpath(member.name): (member.offset_data, member.size)
+            for member in members
+            if member.isfile() and not member.issparse()
+        }
+
+    def path(self, name: str) -> None:
+        """Nowhere."""
 
     def place(self, name: str) -> str:
         """Where a file is, for messages."""
-        return f"{self._path}:{name}"
+        return f"{self.root}:{name}"
 
     def has(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""
@@ -149,7 +163,7 @@ class Archive:
         """Open a file; OSError as the system gives it."""
         if name not in self._members:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        descriptor = os.open(self._path, _READ)
+        descriptor = os.open(self.root, _READ)
         try:
             yield OpenFile(descriptor, *self._members[name])
         finally:
@@ -196,6 +210,24 @@ def examine(
             raise DataSetError(f"{storage.place(name)}: {_explain(error)}") from error
     time.sleep(pauses_s[0])
     return examine(storage, name, look, pauses_s[1:])
+
+
+def read_whole(storage: Storage, name: str) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        DataSetError: it is missing or cannot be read.
+    """
+    return examine(storage, name, lambda file: file.read(0, file.length))
+
+
+def _check_end(path: Path, members: Sequence[tarfile.TarInfo]) -> None:
+    """See that an archive has its end, a block of zeros; Python reads what is there without it."""
+    ends = (member.offset_data + (member.size if member.isreg() else 0) for member in members)
+    with path.open("rb") as file:
+        file.seek(-(-max(ends, default=0) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("its end is missing")
 
 
 def _explain(error: OSError) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from marigold_cli.errors import DataSetError
-from marigold_cli.training.datasets.storage import OpenFile, Storage, examine, open_storage
+from marigold_cli.files.storage import OpenFile, Storage, examine, open_storage
 
 
 @pytest.fixture
@@ -126,3 +126,20 @@ def test_an_archive_that_is_cut_off_is_refused(
 
     with pytest.raises(DataSetError, match="is no whole and plain tar archive"):
         open_storage(archive)
+
+
+def test_an_archive_without_its_end_is_refused(tree: Path, tar: Callable[[Path], Path]) -> None:
+    archive = tar(tree)
+    with tarfile.open(archive) as file:
+        last = file.getmembers()[-1]
+    os.truncate(archive, last.offset_data + 512)
+
+    with pytest.raises(DataSetError, match="its end is missing"):
+        open_storage(archive)
+
+
+def test_a_file_of_a_folder_has_a_path_of_its_own_and_one_of_an_archive_has_none(
+    tree: Path, tar: Callable[[Path], Path]
+) -> None:
+    assert open_storage(tree).path("one.txt") == tree / "one.txt"
+    assert open_storage(tar(tree)).path("one.txt") is None
