@@ -152,7 +152,8 @@ UnitOption = Annotated[
     Unit,
     _method(
         "--unit",
-        help="e2e: count errors of depth in metres, or in each picture's own range of depth.",
+        help="e2e: count errors in metres, in each picture's own range of depth, or in each "
+        "pixel's own depth.",
     ),
 ]
 

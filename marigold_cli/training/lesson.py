@@ -25,7 +25,8 @@ class Lesson:
         target: float32, what it should arrive at: latents [B, C, h, w], or pixels
             [B, 1 or 3, H, W] in [-1, 1].
         known: bool [B, 1, ...] of target's size, where the target counts.
-        weight: float32 [B], how much a picture's error counts.
+        weight: float32 [B, 1, 1, 1] or [B, 1, H, W], how much a picture's, or a pixel's, error
+            counts.
     """
 
     given: Tensor

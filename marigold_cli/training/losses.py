@@ -47,11 +47,20 @@ def align(predicted: Tensor, truth: Tensor, known: Tensor) -> tuple[Tensor, Tens
     return torch.where(is_sound, scale, 0.0), torch.where(is_sound, shift, 0.0)
 
 
-def affine_invariant_error(predicted: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Mean absolute error [B] after the best scale and shift (Garcia et al. 2024, eq. 4)."""
+def affine_invariant_error(
+    predicted: Tensor, truth: Tensor, known: Tensor, weight: Tensor | float = 1.0
+) -> Tensor:
+    """Mean absolute error [B] after the best scale and shift (Garcia et al. 2024, eq. 4).
+
+    Args:
+        predicted: [B, 1, H, W].
+        truth: float32 [B, 1, H, W].
+        known: bool [B, 1, H, W].
+        weight: [B, 1, 1, 1] or [B, 1, H, W], of the errors that are left.
+    """
     predicted = predicted.float()
     scale, shift = align(predicted, truth, known)
-    return mean_known((scale * predicted + shift - truth).abs(), known)
+    return mean_known(weight * (scale * predicted + shift - truth).abs(), known)
 
 
 def angular_error(predicted: Tensor, truth: Tensor, known: Tensor) -> Tensor:

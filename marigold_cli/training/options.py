@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from marigold_cli.depth import Modality
+from marigold_cli.errors import UsageError
 
 
 class ProtocolName(StrEnum):
@@ -31,6 +32,7 @@ class Unit(StrEnum):
 
     METRE = "metre"  # as published: far scenes count more
     RANGE = "range"  # of each picture's own depth: all scenes count the same
+    DEPTH = "depth"  # of each pixel's own depth, as AbsRel is: what is near counts more
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Method:
     zero_snr: bool = False  # a truly blank last timestep, trailing spacing: Marigold v1-1
     last_share: float = 0.0  # of pictures shown at the last timestep beside the uniform ones
     unit: Unit = Unit.METRE
+
+    def __post_init__(self) -> None:
+        if self.modality is Modality.IID:
+            raise UsageError("--modality iid cannot be trained here; there is: depth, normals")
 
 
 @dataclass(frozen=True)

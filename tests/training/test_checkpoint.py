@@ -83,7 +83,7 @@ def test_a_full_disk_is_said_so_of_a_state_too(tmp_path: Path) -> None:
         save_state(tmp_path / "state", {"weights": torch.zeros(10_000)}, Facts(1))
 
 
-@pytest.mark.parametrize("modality", list(Modality))
+@pytest.mark.parametrize("modality", [Modality.DEPTH, Modality.NORMALS])
 def test_an_index_names_its_pipeline_and_every_component(
     modality: Modality, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """What is learned: each protocol holds its networks and turns a batch into one loss.
 
-The interface is `protocol`; `autoencoder`, `marigold` and `end_to_end` are the three there are,
-and `choose` makes the one that was asked for.
+all       protocol (what the loop knows of one)
+image     autoencoder (a VAE's decoder)
+depth     denoiser (what both share), marigold (denoising), end_to_end (one step, in pixels)
 """

@@ -42,7 +42,9 @@ class AutoencoderProtocol(Protocol):
         """Pictures and depth maps as images; crops are made of them at every showing."""
         depth, step = depth_image(samples.depth, samples.valid)
         image = depth.expand(-1, 3, -1, -1)
-        return Lesson(rgb_image(samples.rgb), image, samples.valid, torch.ones_like(step))
+        return Lesson(
+            rgb_image(samples.rgb), image, samples.valid, torch.ones_like(step)[:, None, None, None]
+        )
 
     def normals(self, content: Samples | Lesson, shared: Sequence[float]) -> int:
         """Noise for the latent of a crop."""

@@ -16,6 +16,10 @@ from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.truth import depth_image, is_known, rgb_image
 
+# Of a pixel's own depth that a step may be: at least, so that the sky counts; at most, so that what
+# all but touches the lens is not all that counts.
+_SHARES = (0.25, 10.0)
+
 
 class EndToEndProtocol(Denoiser):
     """The noisiest timestep, zeros in place of noise, and the loss behind the decoder."""
@@ -50,11 +54,11 @@ class EndToEndProtocol(Denoiser):
         """
         given = self.codec.encode(rgb_image(samples.rgb))  # [B, C, h, w]
         if self.modality is Modality.NORMALS:
-            target, weight = normals_of(samples), given.new_ones(len(samples))
+            target, weight = normals_of(samples), given.new_ones(len(samples), 1, 1, 1)
             known = samples.valid
         else:
-            target, weight = depth_image(samples.depth, samples.valid)  # [B, 1, H, W], [B]
-            weight = weight if self._unit is Unit.METRE else torch.ones_like(weight)
+            target, step = depth_image(samples.depth, samples.valid)  # [B, 1, H, W], [B]
+            weight = self._weigh(samples.depth, step.view(-1, 1, 1, 1))
             known = is_known(samples.depth, samples.valid)
         return Lesson(given, target, known, weight)
 
@@ -64,8 +68,7 @@ class EndToEndProtocol(Denoiser):
         image = self.answer(lesson.given)  # [B, 1 or 3, H, W]
         if self.modality is Modality.NORMALS:
             return angular_error(image, lesson.target, lesson.known).mean()
-        error = affine_invariant_error(image, lesson.target, lesson.known)  # [B]
-        return (lesson.weight * error).mean()
+        return affine_invariant_error(image, lesson.target, lesson.known, lesson.weight).mean()
 
     def answer(self, given: Tensor) -> Tensor:
         """Depth [B, 1, H, W] or normals [B, 3, H, W], in [-1, 1], for latents [B, C, h, w]."""
@@ -76,6 +79,19 @@ class EndToEndProtocol(Denoiser):
         image = self.codec.decode(latent)  # [B, 3, H, W]
         is_depth = self.modality is Modality.DEPTH
         return (image.mean(1, keepdim=True) if is_depth else image).clamp(-1, 1)
+
+    def _weigh(self, depth: Tensor, step: Tensor) -> Tensor:
+        """What an error of 1 in a depth image counts, in the unit of errors.
+
+        Args:
+            depth: [B, 1, H, W].
+            step: [B, 1, 1, 1], how much depth that is.
+        """
+        if self._unit is Unit.METRE:
+            return step
+        if self._unit is Unit.RANGE:
+            return torch.ones_like(step)
+        return (step / depth).clamp(*_SHARES)
 
     @torch.no_grad()
     def predict(self, samples: Samples) -> Tensor:

@@ -60,7 +60,7 @@ class MarigoldProtocol(Denoiser):
         given = self.codec.encode(rgb_image(samples.rgb))  # [B, C, h, w]
         target = self.codec.encode(self._truth(samples))  # [B, C, h, w]
         known = known_cells(self._known(samples), self.multiple)  # [B, 1, h, w]
-        return Lesson(given, target, known, given.new_ones(len(samples)))
+        return Lesson(given, target, known, given.new_ones(len(samples), 1, 1, 1))
 
     def normals(self, content: Samples | Lesson, shared: Sequence[float]) -> int:
         """White noise and all coarser levels."""
