@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from marigold_cli.checkpoints.scores import Score
 from marigold_cli.cli import options as flags
 from marigold_cli.cli.console import is_live, put, say, show, stderr_console, stdout_console
 from marigold_cli.cli.wording import size
+from marigold_cli.depth import Intrinsic
 
 models = typer.Typer(
     help="Models on this machine, and getting more.",
@@ -22,6 +25,8 @@ models = typer.Typer(
 Half = Annotated[
     bool, typer.Option("--half", help="Only the float16 files, where there are any: half the size.")
 ]
+
+Each = Annotated[bool, typer.Option("--each", help="Scores picture by picture.")]
 
 
 @models.command("list")
@@ -74,26 +79,61 @@ def pull(
 
 @models.command("show")
 def show_model(
-    name: flags.ModelName, revision: flags.Revision = None, json: flags.Json = False
+    name: flags.ModelName,
+    revision: flags.Revision = None,
+    each: Each = False,
+    json: flags.Json = False,
 ) -> None:
     """Show what is known of a model on this machine.
 
     Example: marigold models show tiny
     """
-    from marigold_cli.checkpoints import hub
+    from marigold_cli.checkpoints import hub, scores
 
     shown = hub.show(name, revision)
+    measured = scores.read_scores(shown.card.folder)
     facts = {**asdict(shown.card), "folder": str(shown.card.folder)}
     if json:
-        put(json_format.dumps({**facts, "files": shown.files, "size_bytes": shown.size_bytes}))
+        scored = [asdict(one) for one in measured]
+        more = {"files": shown.files, "size_bytes": shown.size_bytes, "scores": scored}
+        put(json_format.dumps({**facts, **more}))
         return
+    facts["intrinsics"] = ", ".join(map(_describe_intrinsic, shown.card.intrinsics))
     for key, value in facts.items():
-        put(f"{key:<11} {show(value)}")
+        if key != "intrinsics" or value:
+            put(f"{key:<11} {show(value)}")
     if shown.is_of_hub:
         put("checked     no: the hub's commit is all that is known of its bytes")
     put(f"size        {size(shown.size_bytes)}")
     for number, file in enumerate(shown.files):
         put(f"{'' if number else 'files':<11} {show(file)}")
+    if measured:
+        _show_scores(measured, each)
+
+
+def _describe_intrinsic(intrinsic: Intrinsic) -> str:
+    """Return an intrinsic image in words: "shading (linear, up to scale)"."""
+    said = [intrinsic.space.value]
+    if intrinsic.is_up_to_scale:
+        said.append("up to scale")
+    said += [channel for channel in intrinsic.channels if channel]
+    return f"{intrinsic.name} ({', '.join(said)})"
+
+
+def _show_scores(measured: Sequence[Score], each: bool) -> None:
+    """Print the mean of each set, or each picture's own."""
+    from marigold_cli.checkpoints.scores import average
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("scores")
+    table.add_column("picture" if each else "pictures", justify="left" if each else "right")
+    for title in ("AbsRel", "delta1"):
+        table.add_column(title, justify="right")
+    for one in measured if each else average(measured):
+        what = show(one.picture) if isinstance(one, Score) else f"{one.count}"
+        table.add_row(show(one.set), what, f"{one.abs_rel:.3f}", f"{one.delta1:.3f}")
+    put("")
+    stdout_console().print(table)
 
 
 def _bar() -> type[object] | None:

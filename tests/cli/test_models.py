@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,22 @@ def test_a_folder_is_shown_to_programs_too(call: Call, checkpoint: Path) -> None
 
     assert (facts["kind"], facts["steps"], facts["resolution"]) == ("affine-depth", 2, 64)
     assert facts["size_bytes"] > 0
+
+
+def test_scores_are_shown_where_there_are_any(call: Call, checkpoint: Path, tmp_path: Path) -> None:
+    measured = tmp_path / "measured"
+    shutil.copytree(checkpoint, measured)
+    table = "set,picture,abs_rel,delta1\nrooms,first,0.1,0.9\nrooms,second,0.3,0.7\n"
+    (measured / "scores.csv").write_text(table)
+
+    means = call("models", "show", measured).out
+    each = call("models", "show", measured, "--each").out
+    facts = json.loads(call("models", "show", measured, "--json").out)
+
+    assert re.search(r"rooms +2 +0\.200 +0\.800", means)
+    assert re.search(r"rooms +second +0\.300 +0\.700", each)
+    assert "AbsRel" not in call("models", "show", checkpoint).out
+    assert [one["abs_rel"] for one in facts["scores"]] == [0.1, 0.3]
 
 
 def test_a_name_that_means_nothing_cannot_be_pulled(call: Call) -> None:
