@@ -1,4 +1,4 @@
-"""The value that everybody passes on: a map of depth or of normals, and what its numbers mean."""
+"""The value that everybody passes on: a map of depth, normals or intrinsics, and its meaning."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Modality(StrEnum):
 
     DEPTH = "depth"
     NORMALS = "normals"
+    IID = "iid"  # intrinsic image decomposition
 
 
 class DepthKind(StrEnum):
@@ -26,11 +27,12 @@ class DepthKind(StrEnum):
     AFFINE_DISPARITY = "affine-disparity"  # 0 far, 1 near; true 1/depth = scale * value + shift
     METRIC = "metric"  # [m]
     NORMALS = "normals"  # vectors of length 1; x points right, y up, z to the viewer
+    INTRINSICS = "intrinsics"  # pictures such as albedo and shading, each in [0, 1]
 
     @property
     def modality(self) -> Modality:
         """What of a photo such numbers tell."""
-        return Modality.NORMALS if self is DepthKind.NORMALS else Modality.DEPTH
+        return _MODALITIES.get(self, Modality.DEPTH)
 
     @property
     def is_affine(self) -> bool:
@@ -38,17 +40,47 @@ class DepthKind(StrEnum):
         return self in (DepthKind.AFFINE_DEPTH, DepthKind.AFFINE_DISPARITY)
 
 
+_MODALITIES = {DepthKind.NORMALS: Modality.NORMALS, DepthKind.INTRINSICS: Modality.IID}
+
+
+class Space(StrEnum):
+    """How the numbers of an intrinsic image are to be read."""
+
+    SRGB = "srgb"  # as a picture's
+    LINEAR = "linear"  # proportional to light
+    STACK = "stack"  # three maps of their own, such as roughness and metallicity
+
+
 @dataclass(frozen=True)
-class DepthMap:
-    """One photo's depth, or its normals.
+class Intrinsic:
+    """What is known of one intrinsic image of a decomposition.
 
     Attributes:
-        values: float32 [H, W], or [H, W, 3] of normals; meaning and unit are told by `kind`.
+        name: "albedo", "shading" and the like; part of file names.
+        space: How its numbers are to be read.
+        is_up_to_scale: Whether one factor for the whole image is not known.
+        channels: Names of a stack's maps, None for one that means nothing; empty otherwise.
+    """
+
+    name: str
+    space: Space = Space.SRGB
+    is_up_to_scale: bool = False
+    channels: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """One photo's depth, its normals, or its intrinsic images.
+
+    Attributes:
+        values: float32 [H, W], [H, W, 3] of normals, or [H, W, 3 N] of N intrinsic images side by
+            side; meaning and unit are told by `kind`.
         kind: What the values mean.
         valid: bool [H, W], False where nothing is known; None: valid everywhere.
         uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`, or as share of
-            a half turn; or None.
+            a half turn; [H, W, 3 N] of intrinsic images; or None.
         inverted: True when affine values were turned around, so that 1 is near in depth.
+        intrinsics: What the N intrinsic images are.
     """
 
     values: Floats
@@ -56,6 +88,7 @@ class DepthMap:
     valid: Mask | None = None
     uncertainty: Floats | None = None
     inverted: bool = False
+    intrinsics: tuple[Intrinsic, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,6 +106,19 @@ class DepthMap:
         if not self.kind.is_affine:
             raise ValueError(f"{self.kind} values cannot be inverted in [0, 1]")
         return replace(self, values=1 - self.values, inverted=not self.inverted)
+
+    def only(self, name: str) -> DepthMap:
+        """Take one intrinsic image, [H, W, 3], out of a decomposition; "": all there is."""
+        if not name:
+            return self
+        place = [intrinsic.name for intrinsic in self.intrinsics].index(name)
+        own, spread = slice(3 * place, 3 * place + 3), self.uncertainty
+        return replace(
+            self,
+            values=self.values[..., own],
+            uncertainty=None if spread is None else spread[..., own],
+            intrinsics=(self.intrinsics[place],),
+        )
 
 
 def near_value(kind: DepthKind, inverted: bool) -> float | None:

@@ -1,8 +1,10 @@
 """From a name to a model on a device, without running anybody's code on the way.
 
 find      published (names), cache (the hub's folder), resolve (name -> place -> card)
-judge     snapshot (an untrusted folder), weights and manifest (what it holds, and if all is
-          there), identity (what it is the same as), card and describe (how it is used)
+judge     snapshot (an untrusted folder), weights, manifest and feedforward (what it holds, and if
+          all is there), identity (what it is the same as), card and describe (how it is used),
+          pipelines (what it predicts), intrinsics (which images a decomposition gives), scores (how
+          good it was found)
 load      precision and device (how exact and where), load (card -> networks), predictor (what a
           run asks)
 get       needed (which files), hub (listing and downloading)

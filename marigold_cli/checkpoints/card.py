@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from marigold_cli.depth import DepthKind
+from marigold_cli.depth import DepthKind, Intrinsic, Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.framing import Family
 from marigold_cli.inference.options import (
@@ -38,6 +38,7 @@ class Card:
         timesteps: Its own spacing; None where the scheduler has none (LCM).
         noise: What it was trained to start from.
         rescale: Whether a single prediction is stretched to [0, 1], as the E2E models need.
+        intrinsics: What its intrinsic images are; empty where it estimates something else.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Card:
     timesteps: Spacing | None
     noise: Noise = Noise.GAUSSIAN
     rescale: bool = False
+    intrinsics: tuple[Intrinsic, ...] = ()
 
     def decide(self, options: PredictOptions) -> Recipe:
         """Fill in what the user left open.
@@ -73,8 +75,11 @@ class Card:
             noise=options.noise or self.noise,
             resample=options.resample,
             reduction=options.reduction,
+            tile=options.tile,
+            refine=options.refine,
         )
         self._check(recipe)
+        self._check_detail(recipe)
         return recipe
 
     def _check(self, recipe: Recipe) -> None:
@@ -87,6 +92,18 @@ class Card:
                 f"{self.name}: from zeros, all members of an ensemble would be the same; "
                 "leave out --ensemble, or take --noise gaussian"
             )
+
+    def _check_detail(self, recipe: Recipe) -> None:
+        """Refuse tiles and edges where they have no meaning."""
+        if recipe.tile is not None and not recipe.resolution:
+            raise UsageError("--tile is for photos larger than --resolution, which 0 leaves open")
+        if recipe.tile and recipe.tile < recipe.resolution:
+            raise UsageError(
+                f"--tile {recipe.tile} is less than the {recipe.resolution} px that {self.name} "
+                "predicts at; take larger tiles or a lower --resolution"
+            )
+        if self.kind.modality is not Modality.DEPTH and (recipe.tile is not None or recipe.refine):
+            raise UsageError(f"{self.name}: --tile and --refine are for depth only")
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,11 @@ class FeedForwardCard:
     identity: str
     kind: DepthKind
     family: Family
+
+    @property
+    def intrinsics(self) -> tuple[Intrinsic, ...]:
+        """None: depth is all that such a model estimates."""
+        return ()
 
     def decide(self, options: PredictOptions) -> Recipe:
         """One pass at the size that the checkpoint's own rules say, whatever was asked.

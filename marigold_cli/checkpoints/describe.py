@@ -13,6 +13,7 @@ KINDS = {
     "depth": DepthKind.AFFINE_DEPTH,
     "disparity": DepthKind.AFFINE_DISPARITY,
     "normals": DepthKind.NORMALS,
+    "intrinsics": DepthKind.INTRINSICS,
 }
 
 
@@ -27,7 +28,9 @@ def make_card(manifest: Manifest, identity: str) -> Card:
     """
     kind = KINDS.get(manifest.prediction)
     if kind is None:
-        raise manifest.snapshot.refuse(f"it predicts {manifest.prediction}, not depth or normals")
+        raise manifest.snapshot.refuse(
+            f"it predicts {manifest.prediction}, not depth, normals or intrinsic images"
+        )
     spacing = _spacing(manifest)
     return Card(
         name=manifest.snapshot.name,
@@ -40,6 +43,7 @@ def make_card(manifest: Manifest, identity: str) -> Card:
         timesteps=spacing,
         noise=_noise(manifest),
         rescale=manifest.is_e2e if manifest.rescale is None else manifest.rescale,
+        intrinsics=manifest.intrinsics,
     )
 
 

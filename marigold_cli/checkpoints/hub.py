@@ -23,14 +23,10 @@ from marigold_cli.checkpoints.cache import (
 )
 from marigold_cli.checkpoints.card import AnyCard
 from marigold_cli.checkpoints.feedforward import CONFIG, is_feedforward, read_feedforward
-from marigold_cli.checkpoints.manifest import (
-    INDEX,
-    PIPELINES,
-    read_manifest,
-    read_vae,
-)
+from marigold_cli.checkpoints.manifest import INDEX, read_manifest, read_vae
 from marigold_cli.checkpoints.needed import needed_files
-from marigold_cli.checkpoints.published import ALIASES, COMPARISONS, KNOWN, NORMALS
+from marigold_cli.checkpoints.pipelines import PIPELINES
+from marigold_cli.checkpoints.published import ALIASES, EVERY
 from marigold_cli.checkpoints.resolve import (
     DEFAULT,
     EMBEDDED,
@@ -108,7 +104,7 @@ class Pulled:
 
 def list_models() -> list[Listed]:
     """Embedded and published models and whatever else of their kind is in the hub's cache."""
-    published = {one.name: one for one in (*KNOWN, *NORMALS, *COMPARISONS)}
+    published = {one.name: one for one in EVERY}
     others = [name for name in cached_repositories() if name not in published and _is_ours(name)]
     names = [*EMBEDDED, *published, *others]
     listed = []

@@ -31,6 +31,7 @@ from marigold_cli.checkpoints.weights import choose
 from marigold_cli.errors import DeviceError
 from marigold_cli.inference.feedforward import FeedForwardModel
 from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.reading import NormalsCode, Reading
 
 Vae: TypeAlias = AutoencoderKL | AutoencoderTiny
 Scheduler: TypeAlias = DDIMScheduler | LCMScheduler
@@ -62,15 +63,13 @@ def load(
     text = _empty_text(manifest)  # [1, 2, C]
     unet = _unet(manifest, precision)
     images = _vae(manifest, vae, precision)
-    _check_fit(manifest.snapshot, unet, images, text)
+    _check_fit(manifest, unet, images, text)
     return DepthModel(
         vae=move(images, place, card.name),
         unet=move(unet, place, card.name),
         scheduler=_scheduler(manifest),
         empty_text=text,
-        kind=card.kind,
-        rescale=card.rescale,
-        has_full_z=manifest.has_full_z,
+        reading=Reading(card.kind, card.rescale, _normals_code(manifest), card.intrinsics),
     )
 
 
@@ -93,6 +92,11 @@ def load_feedforward(
     return FeedForwardModel(
         move(network, place, card.name), found.family, found.framing, found.kind
     )
+
+
+def _normals_code(manifest: Manifest) -> NormalsCode:
+    """The end-to-end fine-tuned models learned on normals as the DSINE benchmark keeps them."""
+    return NormalsCode(manifest.has_full_z, not manifest.is_e2e, manifest.is_e2e)
 
 
 def _unet(manifest: Manifest, dtype: torch.dtype) -> UNet2DConditionModel:
@@ -187,9 +191,10 @@ def _scheduler(manifest: Manifest) -> Scheduler:
     return _guard(manifest.snapshot, "scheduler", lambda: kind.from_config(settings))
 
 
-def _check_fit(snapshot: Snapshot, unet: UNet2DConditionModel, vae: Vae, text: Tensor) -> None:
+def _check_fit(manifest: Manifest, unet: UNet2DConditionModel, vae: Vae, text: Tensor) -> None:
+    snapshot, count = manifest.snapshot, max(1, len(manifest.intrinsics))
     latent, takes = vae.config.latent_channels, unet.config.in_channels
-    if takes != 2 * latent:
+    if takes != (1 + count) * latent:
         raise snapshot.refuse(f"its unet takes {takes} channels; a VAE of {latent} does not fit it")
     width = unet.config.cross_attention_dim
     if width != text.shape[-1]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marigold_cli.checkpoints.intrinsics import read_intrinsics
+from marigold_cli.checkpoints.pipelines import (
+    E2E_PIPELINE,
+    INTRINSICS_PIPELINE,
+    read_pipeline,
+    read_prediction,
+)
 from marigold_cli.checkpoints.snapshot import Settings, Snapshot
 from marigold_cli.checkpoints.weights import Weights, choose, find_weights
+from marigold_cli.depth import Intrinsic
 
 INDEX = "model_index.json"
-DEPTH_PIPELINES = frozenset({"MarigoldDepthPipeline", "MarigoldPipeline"})
-NORMALS_PIPELINE = "MarigoldNormalsPipeline"
-PIPELINES = DEPTH_PIPELINES | {NORMALS_PIPELINE}
-# The end-to-end fine-tuned models were saved under the pipeline they were trained with.
-E2E_PIPELINE = "StableDiffusionPipeline"
 VAE_CLASSES = frozenset({"AutoencoderKL", "AutoencoderTiny"})
 CLASSES = {
     "vae": ("diffusers", VAE_CLASSES),
@@ -91,13 +94,14 @@ class Manifest:
         snapshot: Where it lies.
         components: What will be loaded, by name.
         is_e2e: One of the end-to-end fine-tuned family, by the shape of its index.
-        prediction: "depth", "disparity" or "normals".
+        prediction: "depth", "disparity", "normals" or "intrinsics".
         steps: Its default number of denoising steps.
         resolution: Its default long edge while predicting [px]; 0: the image's own.
         spacing: "trailing", "leading" or "linspace"; None: the class's own default.
         noise: "gaussian" or "zeros", where the index was written by this program.
         rescale: Whether single predictions are stretched, where the index says so.
         has_full_z: Whether its normals may point away from the viewer.
+        intrinsics: What its intrinsic images are, in the order of its latents.
     """
 
     snapshot: Snapshot
@@ -110,6 +114,7 @@ class Manifest:
     noise: str | None
     rescale: bool | None
     has_full_z: bool = True
+    intrinsics: tuple[Intrinsic, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -126,14 +131,15 @@ def read_manifest(snapshot: Snapshot) -> Manifest:
     """Read and judge a checkpoint without loading anything.
 
     Raises:
-        ModelError: Not a Marigold of depth or normals, incomplete, damaged, or unsafe.
+        ModelError: Not a Marigold, incomplete, damaged, or unsafe.
     """
     index = snapshot.read_json(INDEX)
-    pipeline = _pipeline(snapshot, index)
+    pipeline = read_pipeline(snapshot, index)
+    intrinsics = read_intrinsics(snapshot, index) if pipeline == INTRINSICS_PIPELINE else ()
     _refuse_pipelines_code(snapshot, index)
     _refuse_foreign(snapshot, index)
     components = {name: _component(snapshot, name, index.get(name)) for name in CLASSES}
-    _check_channels(snapshot)
+    _check_channels(snapshot, max(1, len(intrinsics)))
     scheduler = snapshot.read_json(f"scheduler/{CONFIGS['scheduler']}")
     own = index.get("_marigold")  # underscored keys are private to their writer for diffusers
     own = own if isinstance(own, dict) else {}
@@ -141,13 +147,14 @@ def read_manifest(snapshot: Snapshot) -> Manifest:
         snapshot=snapshot,
         components=components,
         is_e2e=pipeline == E2E_PIPELINE,
-        prediction=_prediction(snapshot, pipeline, index),
+        prediction=read_prediction(snapshot, pipeline, index),
         steps=_count(snapshot, index, "default_denoising_steps", least=1),
         resolution=_count(snapshot, index, "default_processing_resolution", least=0),
         spacing=_text(scheduler, "timestep_spacing"),
         noise=_text(own, "noise"),
         rescale=own["rescale"] is True if "rescale" in own else None,
         has_full_z=index.get("use_full_z_range") is not False,
+        intrinsics=intrinsics,
     )
 
 
@@ -164,25 +171,6 @@ def read_vae(snapshot: Snapshot) -> Component:
         known = " or ".join(sorted(VAE_CLASSES))
         raise snapshot.refuse(f"its config.json is not of a VAE ({known}) but of {class_name!r}")
     return Component(".", class_name, find_weights(snapshot, ".", STEMS["vae"]), ("config.json",))
-
-
-def _pipeline(snapshot: Snapshot, index: Settings) -> str:
-    pipeline = index.get("_class_name")
-    if not isinstance(pipeline, str):
-        raise snapshot.refuse(f"{INDEX} names a pipeline of its own code; refused as unsafe")
-    if pipeline not in PIPELINES and pipeline != E2E_PIPELINE:
-        raise snapshot.refuse(f"it is a {pipeline}, not a Marigold of depth or normals")
-    if "normals" in snapshot.name.rsplit("/", 1)[-1] and pipeline == E2E_PIPELINE:
-        raise snapshot.refuse("it estimates surface normals, not depth")
-    return pipeline
-
-
-def _prediction(snapshot: Snapshot, pipeline: str, index: Settings) -> str:
-    own = "normals" if pipeline == NORMALS_PIPELINE else "depth"
-    prediction = str(index.get("prediction_type") or own)
-    if (prediction == "normals") != (own == "normals"):
-        raise snapshot.refuse(f"it is a {pipeline}, and yet it predicts {prediction}")
-    return prediction
 
 
 def _refuse_pipelines_code(snapshot: Snapshot, index: Settings) -> None:
@@ -205,7 +193,7 @@ def _refuse_foreign(snapshot: Snapshot, index: Settings) -> None:
 def _component(snapshot: Snapshot, name: str, entry: object) -> Component:
     library, allowed = CLASSES[name]
     if not isinstance(entry, list) or len(entry) != 2:
-        raise snapshot.refuse(f"{INDEX} has no {name}; it is not a Marigold depth checkpoint")
+        raise snapshot.refuse(f"{INDEX} has no {name}; it is not a Marigold checkpoint")
     class_name = entry[1]
     if entry[0] != library or not isinstance(class_name, str) or class_name not in allowed:
         known = " or ".join(f"{library}.{one}" for one in sorted(allowed))
@@ -235,13 +223,23 @@ def _tokenizer_files(snapshot: Snapshot) -> tuple[str, ...]:
     return found
 
 
-def _check_channels(snapshot: Snapshot) -> None:
-    """Marigold's U-Net sees the image's latent beside the depth's; a plain one sees half of it."""
-    takes = snapshot.read_json("unet/config.json").get("in_channels")
+def _check_channels(snapshot: Snapshot, count: int) -> None:
+    """Marigold's U-Net sees the image's latent beside those it predicts; a plain one does not.
+
+    Args:
+        snapshot: The checkpoint.
+        count: How many latents it predicts: one of depth or normals, or one an intrinsic image.
+    """
+    unet = snapshot.read_json("unet/config.json")
     latent = snapshot.read_json("vae/config.json").get("latent_channels", 4)
-    if not isinstance(latent, int) or takes != 2 * latent:
+    takes, gives = unet.get("in_channels"), unet.get("out_channels", 4)
+    if not isinstance(latent, int) or takes != (1 + count) * latent:
         raise snapshot.refuse(
-            f"its unet takes {takes} channels where Marigold's takes 2 x {latent}"
+            f"its unet takes {takes} channels where Marigold's takes {1 + count} x {latent}"
+        )
+    if gives != count * latent:
+        raise snapshot.refuse(
+            f"its unet gives {gives} channels where Marigold's gives {count} x {latent}"
         )
 
 

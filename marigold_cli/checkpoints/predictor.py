@@ -19,6 +19,7 @@ from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Recipe, Resample
 from marigold_cli.inference.predict import predict
 from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.tiling import decoded_edge
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
@@ -47,8 +48,9 @@ class LoadedPredictor:
         device: Where it computes.
         dtype: Precision of the networks.
         reason: Why this device and this precision.
-        long_edge: Long edge that photos are processed at [px]; None: their own.
-        batch_size: Photos per call that fill the network; one where its members fill it alone.
+        long_edge: Long edge that photos' pixels are needed at [px]; None: their own.
+        batch_size: Photos per call that fill the network; one where its members or its tiles fill
+            it alone, or where the photo's own pixels are kept.
     """
 
     model: DepthModel
@@ -62,13 +64,13 @@ class LoadedPredictor:
     batch_size: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.long_edge = self.recipe.resolution or None
+        self.long_edge = decoded_edge(self.recipe)
         self.batch_size = self._photos_per_call()
 
     def predict(
         self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
     ) -> list[DepthMap]:
-        """Depth of each photo, upright, at processing size.
+        """Depth of each photo, upright, at processing size or larger.
 
         Raises:
             ImageError: Too little memory even for one member at a time, or no finite depth.
@@ -108,6 +110,8 @@ class LoadedPredictor:
         self.batch_size = self._photos_per_call()
 
     def _photos_per_call(self) -> int:
+        if self.recipe.tile is not None or self.recipe.refine:
+            return 1
         return max(1, self.units // self.recipe.ensemble)
 
 

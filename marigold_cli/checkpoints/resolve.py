@@ -18,7 +18,7 @@ from marigold_cli.checkpoints.manifest import (
     read_manifest,
     read_vae,
 )
-from marigold_cli.checkpoints.published import ALIASES, E2E, FULL_SIZE, LCM, NORMALS, V1_0, V1_1
+from marigold_cli.checkpoints.published import ALIASES, FULL_SIZE, V1_1, preferred
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.depth import Modality
 from marigold_cli.errors import ModelError, UsageError
@@ -78,7 +78,7 @@ def resolve(
         return card_at(locate_any(name, revision), half)
     if revision is not None:
         raise UsageError("--revision belongs to a --model on the hub; name it too")
-    return _best(fast, half)
+    return _best(Modality.DEPTH, fast, half)
 
 
 def resolve_vae(name: str, revision: str | None = None, half: bool = False) -> Vae:
@@ -104,10 +104,10 @@ def resolve_for(
     Raises:
         ModelError: As `resolve`, or a checkpoint that estimates something else.
     """
-    if name is None and modality is Modality.NORMALS:
+    if name is None and modality not in (None, Modality.DEPTH):
         if revision is not None:
             raise UsageError("--revision belongs to a --model on the hub; name it too")
-        return _best_normals(half)
+        return _best(modality, fast, half)
     card = resolve(name, revision, fast, half)
     if modality is not None and card.kind.modality is not modality:
         raise ModelError(f"{card.name}: it estimates {card.kind.modality}, not {modality}")
@@ -192,24 +192,21 @@ def _identity(
     return f"{place.commit}+fp16:{','.join(halves)}" if halves else place.commit
 
 
-def _best(fast: bool, half: bool) -> AnyCard:
-    full = (E2E, V1_1, V1_0, LCM) if fast else (V1_1, V1_0, LCM)
-    embedded = (DEFAULT_E2E,) if fast and DEFAULT_E2E in EMBEDDED else ()
-    for name in (*(published.name for published in full), *embedded):
+def _best(modality: Modality, fast: bool, half: bool) -> AnyCard:
+    """The best at hand; of depth, an embedded one where there is no other."""
+    names = [published.name for published in preferred(modality, fast)]
+    if modality is Modality.DEPTH and fast and DEFAULT_E2E in EMBEDDED:
+        names.append(DEFAULT_E2E)
+    for name in names:
         card = _at_hand(name, half)
         if card:
             return card
-    return card_at(place_of(DEFAULT), half)
-
-
-def _best_normals(half: bool) -> AnyCard:
-    for published in NORMALS:
-        card = _at_hand(published.name, half)
-        if card:
-            return card
+    if modality is Modality.DEPTH:
+        return card_at(place_of(DEFAULT), half)
+    first, *_ = preferred(modality, fast=False)
     raise ModelError(
-        "no model for normals is on this machine; get one with: "
-        f"marigold models pull {NORMALS[0].name}"
+        f"no model for {modality} is on this machine; get one with: "
+        f"marigold models pull {first.name}"
     )
 
 

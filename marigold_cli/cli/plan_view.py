@@ -11,13 +11,17 @@ from pathlib import Path
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.settings import Settings
+from marigold_cli.checkpoints.card import FeedForwardCard
 from marigold_cli.cli.console import show
 from marigold_cli.cli.wording import count, left_out, size
 from marigold_cli.cli.workflow import Prepared
+from marigold_cli.depth import Modality
 from marigold_cli.errors import ImageError
 from marigold_cli.files.decode import decode
 from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.files.source import read_source
+from marigold_cli.inference.options import Noise, Recipe
+from marigold_cli.inference.tiling import plan_tiling
 
 _FIRST = 5  # jobs that are named without -v
 _SAMPLES = 5  # photos that are read for the estimate
@@ -70,7 +74,7 @@ def make_view(prepared: Prepared, asked: RunOptions) -> PlanView:
     return PlanView(
         out=str(asked.out),
         model=prepared.card.name,
-        recipe=describe_recipe(plan.settings),
+        recipe=describe_recipe(plan.settings, isinstance(prepared.card, FeedForwardCard)),
         fingerprint=plan.fingerprint,
         reasons=dict(Counter(job.reason for job in plan.jobs)),
         skipped=len(plan.skipped),
@@ -119,36 +123,55 @@ def to_text(view: PlanView, complete: bool) -> str:
     )
 
 
-def describe_recipe(settings: Settings) -> str:
-    """Return what is done to every photo, in one line."""
-    recipe = settings.recipe
+def describe_recipe(settings: Settings, is_one_pass: bool = False) -> str:
+    """Return what is done to every photo, in one line.
+
+    Args:
+        settings: Of the run.
+        is_one_pass: Whether the model knows no steps, members and noise, and no size but its own.
+    """
+    words = ["one pass at the model's own size"]
+    if not is_one_pass:
+        words = _describe_denoising(settings.recipe)
+    what = [f"images {'+'.join(settings.intrinsics)}"] if settings.intrinsics else []
+    return ", ".join([*words, settings.dtype, *what, f"formats {'+'.join(settings.formats)}"])
+
+
+def _describe_denoising(recipe: Recipe) -> list[str]:
     edge = f"{recipe.resolution} px" if recipe.resolution else "the photo's own size"
-    words = [
-        count(recipe.steps, "step"),
-        count(recipe.ensemble, "member"),
-        f"at {edge}",
-        f"seed {recipe.seed}",
-        f"{recipe.noise} noise",
-    ]
+    words = [count(recipe.steps, "step"), count(recipe.ensemble, "member"), f"at {edge}"]
+    starts_from_zeros = recipe.noise is Noise.ZEROS
+    if not starts_from_zeros or recipe.timesteps is None:  # LCM mixes noise in at later steps
+        words.append(f"seed {recipe.seed}")
+    words.append("from zeros" if starts_from_zeros else f"{recipe.noise} noise")
     if recipe.timesteps:
         words.append(f"{recipe.timesteps} timesteps")
     if recipe.ensemble > 1:
         words.append(f"{recipe.reduction} of members")
-    return ", ".join([*words, settings.dtype, f"formats {'+'.join(settings.formats)}"])
+    if recipe.tile is not None:
+        words.append(f"tiles of {recipe.tile} px" if recipe.tile else "tiles of big photos")
+    return [*words, "refined"] if recipe.refine else words
 
 
 def estimate_bytes(plan: Plan, max_pixels: int) -> int | None:
     """Guess what the results take on disk from the sizes of a few photos."""
     settings = plan.settings
-    per_pixel = sum(_BYTES.get(name, 4.0) for name in settings.formats)
-    if settings.uncertainty:
-        per_pixel += sum(_BYTES.get(name, 4.0) for name in settings.formats if name != "color")
+    per_pixel = _bytes_per_pixel(settings)
     sizes = _sample_sizes(plan.jobs, max_pixels)
     if not sizes:
         return None if plan.jobs else 0
-    long_edge = settings.recipe.resolution if settings.size == "processing" else 0
-    pixels = [_written_pixels(height, width, long_edge) for height, width in sizes]
+    pixels = [_written_pixels(size, settings) for size in sizes]
     return round(per_pixel * sum(pixels) / len(pixels) * len(plan.jobs))
+
+
+def _bytes_per_pixel(settings: Settings) -> float:
+    """Return what a pixel of all results takes; normals and intrinsic images have 3 channels."""
+    images = max(1, len(settings.intrinsics))
+    channels = images if settings.kind.modality is Modality.DEPTH else 3 * images
+    spreads = 3 * images if settings.intrinsics else 1
+    values = sum(_BYTES.get(name, 4.0) for name in settings.formats)
+    spread = sum(_BYTES.get(name, 4.0) for name in settings.formats if name != "color")
+    return channels * values + (spreads * spread if settings.uncertainty else 0)
 
 
 def _sample_sizes(jobs: Sequence[Job], max_pixels: int) -> list[tuple[int, int]]:
@@ -163,7 +186,10 @@ def _sample_sizes(jobs: Sequence[Job], max_pixels: int) -> list[tuple[int, int]]
     return sizes
 
 
-def _written_pixels(height: int, width: int, long_edge: int) -> float:
-    """Return the pixels of one result; `long_edge` 0: as large as the photo [px]."""
-    scale = long_edge / max(height, width) if long_edge else 1.0
-    return height * width * scale * scale
+def _written_pixels(size: tuple[int, int], settings: Settings) -> float:
+    """Return the pixels of one photo's result, for its height and width [px]."""
+    scale, recipe = 1.0, settings.recipe
+    if settings.size == "processing" and recipe.resolution:
+        tiling = plan_tiling(size, recipe)
+        scale = (max(tiling.size) if tiling else recipe.resolution) / max(size)
+    return size[0] * size[1] * scale * scale

@@ -47,8 +47,12 @@ def choose_alignment(kind: DepthKind, asked: Alignment) -> Alignment:
     """What suits a prediction's kind.
 
     Raises:
-        UsageError: what was asked for means nothing for this kind.
+        UsageError: what was asked for means nothing for this kind, or nothing does.
     """
+    if kind is DepthKind.INTRINSICS:
+        raise UsageError(
+            "intrinsic images have no measure here; there is one for depth and normals"
+        )
     if asked is Alignment.AUTO:
         return _OWN[kind]
     if asked not in _POSSIBLE[kind]:

@@ -22,13 +22,18 @@ def baselines(data: DataSet) -> list[Predictions]:
         DataSetError: truth that is missing or broken.
     """
     if any(sample.normals and not sample.truth for sample in data.samples):
-        return []  # all of them are depth
+        return [Predictions("towards the viewer", DepthKind.NORMALS, towards_viewer)]
     readers: dict[str, Reader] = {"vertical ramp": ramp}
     if not any(sample.pairs for sample in data.samples):
         readers = {"constant": constant, **readers, "best plane, knowing the truth": plane}
         if len(data.samples) > 1:
             readers["mean map of the others"] = gather_mean_map(data).read
     return [Predictions(title, DepthKind.AFFINE_DEPTH, read) for title, read in readers.items()]
+
+
+def towards_viewer(data: DataSet, sample: Sample, truth: Truth) -> Array | str:
+    """Normals of a wall that faces the camera, everywhere."""
+    return np.broadcast_to((0.0, 0.0, 1.0), (*truth.depth.shape, 3))
 
 
 def constant(data: DataSet, sample: Sample, truth: Truth) -> Array | str:

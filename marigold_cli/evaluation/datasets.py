@@ -14,20 +14,22 @@ from marigold_cli.evaluation.depth_files import read_depth, read_mask, read_norm
 from marigold_cli.evaluation.folders import find_pairs
 from marigold_cli.evaluation.layouts import (
     LAYOUTS,
+    Layout,
     Sample,
     find_list,
     find_samples,
     locate,
     read_samples,
 )
+from marigold_cli.evaluation.normals_sets import NORMALS_LAYOUTS, normals_protocol
 from marigold_cli.evaluation.options import DataSetName, EvaluateOptions, FolderOptions
 from marigold_cli.evaluation.point_pairs import read_pairs
 from marigold_cli.evaluation.protocols import PROTOCOLS, Protocol, folder_protocol
-from marigold_cli.evaluation.tree import Tree, open_tree
 from marigold_cli.files.decode import Photo, decode
 from marigold_cli.files.orientation import is_sideways
 from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.files.source import Source
+from marigold_cli.files.storage import Storage, open_storage, read_whole
 from marigold_cli.metrics import Array
 
 
@@ -52,14 +54,14 @@ class DataSet:
 
     Attributes:
         key: Its name in files and folders, unique in an evaluation.
-        tree: Where the files are.
+        storage: Where the files are.
         samples: Its pictures.
         protocol: How it is measured.
         notes: What a reader of the table must know, in words.
     """
 
     key: str
-    tree: Tree
+    storage: Storage
     samples: tuple[Sample, ...]
     protocol: Protocol
     notes: tuple[str, ...] = ()
@@ -70,8 +72,8 @@ class DataSet:
         Raises:
             DataSetError: a file that is missing, broken, or of another size than its mask.
         """
-        where = str(self.tree.root / sample.truth)
-        data = self.tree.read(sample.truth)
+        where = self.storage.place(sample.truth)
+        data = read_whole(self.storage, sample.truth)
         if sample.scale is None:
             depth = self.protocol.read(data, where)
         else:
@@ -83,15 +85,16 @@ class DataSet:
         return Truth(depth, mask & self._is_measured(depth), full_size)
 
     def read_normals(self, sample: Sample) -> Array:
-        """Read one picture's normals [H, W, 3], uncut; NaN where nothing is known.
+        """Read one picture's normals [H, W, 3], uncut, x right; NaN where nothing is known.
 
         Raises:
             DataSetError: a file that is missing, broken, or of another size than its mask.
         """
-        where = str(self.tree.root / sample.normals)
-        normals = read_normals(self.tree.read(sample.normals), where)
+        where = self.storage.place(sample.normals)
+        normals = read_normals(read_whole(self.storage, sample.normals), where)
         mask = self._read_mask(sample, (normals.shape[0], normals.shape[1]))
-        return np.where(mask[..., None], normals, np.nan)
+        towards_right = normals * (-1, 1, 1) if self.protocol.has_x_left else normals
+        return np.where(mask[..., None], towards_right, np.nan)
 
     def read_size(self, sample: Sample) -> Truth:
         """What is known of a picture with point pairs: its size as stored."""
@@ -105,18 +108,18 @@ class DataSet:
         Raises:
             DataSetError: it cannot be read.
         """
-        data = self.tree.read(sample.image)
+        data = read_whole(self.storage, sample.image)
         policy = DecodePolicy(long_edge=long_edge)
         try:
             return decode(Source(data, "", len(data), 0), sample.image, policy)
         except ImageError as error:
-            raise DataSetError(f"{self.tree.root}: {error}") from error
+            raise DataSetError(f"{self.storage.root}: {error}") from error
 
     def _read_mask(self, sample: Sample, size: tuple[int, int]) -> Mask:
         if sample.mask is None:
             return np.ones(size, bool)
-        where = str(self.tree.root / sample.mask)
-        mask = read_mask(self.tree.read(sample.mask), where)
+        where = self.storage.place(sample.mask)
+        mask = read_mask(read_whole(self.storage, sample.mask), where)
         if mask.shape != size:
             raise DataSetError(f"{where}: {mask.shape}, but the depth has {size} rows and columns")
         return mask
@@ -158,32 +161,47 @@ def open_dataset(
         DataSetError: it is missing or not what it should be.
     """
     if name is DataSetName.FOLDER:
-        tree = open_tree(data)
+        storage = open_storage(data)
         title = data.absolute().name
         protocol = folder_protocol(title, folder)
         if folder.depth_scale is not None:
             protocol = replace(protocol, read=_with_scale(folder.depth_scale))
-        return DataSet(title, tree, find_pairs(tree), protocol)
+        return DataSet(title, storage, find_pairs(storage), protocol)
     if name is DataSetName.DA_2K:
-        tree = open_tree(data)
-        return DataSet(name, tree, read_pairs(tree), PROTOCOLS[name])
-    return _open_published(name, data, list_file)
+        storage = open_storage(data)
+        return DataSet(name, storage, read_pairs(storage), PROTOCOLS[name])
+    if name in NORMALS_LAYOUTS:
+        layout = _choose_layout(NORMALS_LAYOUTS[name], data)
+        return _open_published(name, layout, normals_protocol(name, layout), data, list_file)
+    return _open_published(name, LAYOUTS[name], PROTOCOLS[name], data, list_file)
 
 
-def _open_published(name: DataSetName, data: Path, list_file: Path | None) -> DataSet:
-    layout, protocol = LAYOUTS[name], PROTOCOLS[name]
+def _choose_layout(layouts: Sequence[Layout], data: Path) -> Layout:
+    """The one of which there are pictures; the first where there are none at all."""
+    names = (open_storage(locate(data, layout)).names() for layout in layouts)
+    fits = (
+        layout
+        for layout, there in zip(layouts, names, strict=True)
+        if any(name.endswith(layout.truth.removeprefix(r"\1")) for name in there)
+    )
+    return next(fits, layouts[0])
+
+
+def _open_published(
+    name: DataSetName, layout: Layout, protocol: Protocol, data: Path, list_file: Path | None
+) -> DataSet:
     root = locate(data, layout)
-    tree, file = open_tree(root), list_file or find_list(root, layout)
-    samples = read_samples(file, tree, layout) if file else find_samples(tree, layout)
+    storage, file = open_storage(root), list_file or find_list(root, layout)
+    samples = read_samples(file, storage, layout) if file else find_samples(storage, layout)
     notes = []
     if file is None:
-        notes.append(f"no list file; {len(samples)} pictures with depth found by name")
-    if len(samples) != protocol.count:
+        notes.append(f"no list file; {len(samples)} pictures with {layout.quantity} found by name")
+    if protocol.count is not None and len(samples) != protocol.count:
         notes.append(
             f"{len(samples)} pictures instead of the {protocol.count} of the published list: "
             "not to be compared with published numbers"
         )
-    return DataSet(name, tree, samples, protocol, tuple(notes))
+    return DataSet(name, storage, samples, protocol, tuple(notes))
 
 
 def _with_scale(scale: float) -> Callable[[bytes, str], Array]:

@@ -1,21 +1,31 @@
-"""One file of depth, normals or a mask, told by its first bytes: NumPy, PNG, OpenEXR, TIFF."""
+"""One file of true depth, normals or a mask, in the data set's own unit."""
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import imagecodecs
 import numpy as np
-import OpenEXR
-import tifffile
 
 from marigold_cli.depth import Mask
 from marigold_cli.errors import DataSetError
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
+from marigold_cli.files.readers import read_numbers, read_plane, read_vectors
+from marigold_cli.files.vectors import from_picture
 from marigold_cli.metrics import Array
 
-_NUMPY, _EXR, _TIFF = b"\x93NUMPY", b"\x76\x2f\x31\x01", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_EXR_CHANNELS = ("Z", "Y", "R", "RGB")  # where depth or normals are, the first that is there
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Name the file of what is found wrong with it.
+
+    Raises:
+        DataSetError: something is.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise DataSetError(f"{name}: {error}") from error
 
 
 def read_depth(data: bytes, name: str, scale: float | None = None) -> Array:
@@ -32,7 +42,8 @@ def read_depth(data: bytes, name: str, scale: float | None = None) -> Array:
     Raises:
         DataSetError: no depth map that can be read, or integers without a scale.
     """
-    values = _decode_map(data, name)
+    with blaming(name):
+        values = read_plane(data)
     if values.dtype.kind == "f":
         return values
     if values.dtype.kind not in "iu":
@@ -46,15 +57,15 @@ def read_normals(data: bytes, name: str) -> Array:
     """Decode a map of normals.
 
     Returns:
-        [H, W, 3]; x right, y up, z to the viewer; length 0 or not finite: unknown.
+        [H, W, 3], as stored, or from a picture's -1 to 1; length 0 or not finite: unknown.
 
     Raises:
         DataSetError: no normals that can be read.
     """
-    values = _decode(data, name)
-    if values.ndim != 3 or values.shape[-1] != 3 or values.dtype.kind != "f":
-        raise DataSetError(f"{name}: {values.dtype} {values.shape}, not three floats a pixel")
-    return values
+    with blaming(name):
+        if data.startswith(PNG_SIGNATURE):
+            return from_picture(read_numbers(data))
+        return read_vectors(data)
 
 
 def read_mask(data: bytes, name: str) -> Mask:
@@ -63,39 +74,6 @@ def read_mask(data: bytes, name: str) -> Mask:
     Raises:
         DataSetError: no mask that can be read.
     """
-    mask: Mask = _decode_map(data, name) != 0
+    with blaming(name):
+        mask: Mask = read_plane(data) != 0
     return mask
-
-
-def _decode_map(data: bytes, name: str) -> np.ndarray:
-    values = _decode(data, name)
-    values = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
-    if values.ndim != 2 or 0 in values.shape:
-        raise DataSetError(f"{name}: shape {values.shape}, not one number for each pixel")
-    return values
-
-
-def _decode(data: bytes, name: str) -> np.ndarray:
-    try:
-        return _choose(data, name)
-    except DataSetError:
-        raise
-    except Exception as error:  # damaged bytes come out of decoders as nearly any exception
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataSetError(f"{name}: damaged or unsupported ({reason}); copy it again") from error
-
-
-def _choose(data: bytes, name: str) -> np.ndarray:
-    if data.startswith(_NUMPY):
-        return np.asarray(np.load(BytesIO(data), allow_pickle=False))
-    if data.startswith(PNG_SIGNATURE):
-        return np.asarray(imagecodecs.png_decode(data))
-    if data.startswith(_EXR):
-        channels = OpenEXR.File(BytesIO(data)).channels()
-        for channel in _EXR_CHANNELS:
-            if channel in channels:
-                return np.asarray(channels[channel].pixels)
-        raise DataSetError(f"{name}: channels {', '.join(channels)}; depth is looked for in Z")
-    if data.startswith(_TIFF):
-        return np.asarray(tifffile.imread(BytesIO(data)))
-    raise DataSetError(f"{name}: is not .npy, PNG, OpenEXR or TIFF")

@@ -3,7 +3,8 @@
 DIR/rgb (or images, image, color, or DIR itself)   the pictures
 DIR/depth (or truth, gt), or NAME_depth.* beside   depth as .npy, 16-bit PNG, OpenEXR or TIFF
 DIR/normals, or NAME_normals.* beside              x right, y up, z to the viewer, as .npy, OpenEXR
-                                                   or TIFF of floats; beside depth or instead of it
+                                                   or TIFF of floats, or as 8- or 16-bit PNG whose
+                                                   0 is unknown; beside depth or instead of it
 DIR/mask (or masks), or NAME_mask.* beside         not 0 where the truth is to be trusted; optional
 DIR/index.csv                                      optional: a row for each picture; columns name,
                                                    and if wanted scale (of integers) and kind
@@ -18,8 +19,8 @@ from pathlib import PurePosixPath
 
 from marigold_cli.errors import DataSetError
 from marigold_cli.evaluation.layouts import Sample
-from marigold_cli.evaluation.tree import Tree
 from marigold_cli.files.decode import SUFFIXES
+from marigold_cli.files.storage import Storage, read_whole
 
 INDEX = "index.csv"
 
@@ -28,29 +29,29 @@ _DEPTHS = ("depth", "truth", "gt")
 _MASKS = ("mask", "masks")
 _NORMALS = ("normals",)
 _DEPTH_SUFFIXES = (".npy", ".png", ".exr", ".tif", ".tiff")
-_NORMALS_SUFFIXES = (".npy", ".exr", ".tif", ".tiff")
+_NORMALS_SUFFIXES = (".npy", ".exr", ".tif", ".tiff", ".png")
 
 
-def find_pairs(tree: Tree) -> tuple[Sample, ...]:
+def find_pairs(storage: Storage) -> tuple[Sample, ...]:
     """Find every picture that has depth or normals.
 
     Raises:
         DataSetError: there is none, a row of the table has none, or it is not what it should be.
     """
-    files = _Files(tree.names())
-    if tree.has(INDEX):
-        return tuple(_listed(tree, files))
+    files = _Files(storage.names())
+    if storage.has(INDEX):
+        return tuple(_listed(storage, files))
     samples = tuple(sample for stem in files.images if (sample := files.sample(stem)))
     if not samples:
         raise DataSetError(
-            f"{tree.root}: no picture has depth; expected rgb/NAME.jpg with depth/NAME.npy (or "
+            f"{storage.root}: no picture has depth; expected rgb/NAME.jpg with depth/NAME.npy (or "
             ".png, .exr, .tif), or NAME_depth.npy beside NAME.jpg"
         )
     return samples
 
 
 class _Files:
-    """A tree's files by what they are and by stem."""
+    """A set's files by what they are and by stem."""
 
     def __init__(self, names: list[str]) -> None:
         self._by_stem: dict[str, dict[str, str]] = {}  # stem -> suffix -> name
@@ -93,10 +94,10 @@ def _places(stem: str, folders: tuple[str, ...], prefix: str, ending: str) -> li
     return [*(f"{folder}/{stem}" for folder in folders), f"{prefix}{stem}{ending}"]
 
 
-def _listed(tree: Tree, files: _Files) -> Iterator[Sample]:
-    table = tree.root / INDEX
+def _listed(storage: Storage, files: _Files) -> Iterator[Sample]:
+    table = storage.place(INDEX)
     try:
-        rows = list(csv.DictReader(StringIO(tree.read(INDEX).decode("utf-8-sig"))))
+        rows = list(csv.DictReader(StringIO(read_whole(storage, INDEX).decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataSetError(f"{table}: not a table in UTF-8 ({error})") from error
     if not rows or "name" not in rows[0]:

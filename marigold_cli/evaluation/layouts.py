@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from marigold_cli.errors import DataSetError
 from marigold_cli.evaluation.options import DataSetName
-from marigold_cli.evaluation.tree import Tree
+from marigold_cli.files.storage import Storage
 
 _NO_DEPTH = "None"  # in KITTI's list, where nothing was measured
 
@@ -29,7 +30,7 @@ class PointPair:
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture and what is known of it; names are POSIX and relative to the set's tree.
+    """One picture and what is known of it; names are POSIX and relative to the set's root.
 
     Attributes:
         image: The picture.
@@ -65,6 +66,7 @@ class Layout:
         image: Pattern of a picture's name; its groups are used below.
         truth: Name of its depth.
         mask: Name of its mask; None: there are none.
+        quantity: What its truth is.
     """
 
     archive: str
@@ -72,6 +74,13 @@ class Layout:
     image: str
     truth: str
     mask: str | None = None
+    quantity: Literal["depth", "normals"] = "depth"
+
+    def sample(self, image: str, truth: str, mask: str | None = None) -> Sample:
+        """A picture with its truth, of this set's sort."""
+        if self.quantity == "normals":
+            return Sample(image, mask=mask, normals=truth)
+        return Sample(image, truth, mask)
 
 
 LAYOUTS: dict[DataSetName, Layout] = {
@@ -130,7 +139,7 @@ def find_list(root: Path, layout: Layout) -> Path | None:
     return None
 
 
-def read_samples(file: Path, tree: Tree, layout: Layout) -> tuple[Sample, ...]:
+def read_samples(file: Path, storage: Storage, layout: Layout) -> tuple[Sample, ...]:
     """Read a list; pictures without measured depth ("None") do not count.
 
     Raises:
@@ -148,41 +157,42 @@ def read_samples(file: Path, tree: Tree, layout: Layout) -> tuple[Sample, ...]:
         needed = 3 if layout.mask else 2
         if len(names) < needed:
             raise DataSetError(f"{file}:{number}: {len(names)} names, not {needed}; see the README")
-        _check(names[:needed], tree, f"{file}:{number}")
-        samples.append(Sample(names[0], names[1], names[2] if layout.mask else None))
+        _check(names[:needed], storage, f"{file}:{number}")
+        samples.append(layout.sample(*names[:needed]))
     if not samples:
-        raise DataSetError(f"{file}: the list names no picture with depth")
+        raise DataSetError(f"{file}: the list names no picture with {layout.quantity}")
     return tuple(samples)
 
 
-def find_samples(tree: Tree, layout: Layout) -> tuple[Sample, ...]:
+def find_samples(storage: Storage, layout: Layout) -> tuple[Sample, ...]:
     """Find pictures with depth by their names.
 
     Raises:
         DataSetError: there are none, or a mask is missing.
     """
     samples = []
-    for name in tree.names():
+    for name in storage.names():
         if match := re.fullmatch(layout.image, name):
             truth = match.expand(layout.truth)
             mask = match.expand(layout.mask) if layout.mask else None
-            if tree.has(truth):
-                _check([mask] if mask else [], tree, name)
-                samples.append(Sample(name, truth, mask))
+            if storage.has(truth):
+                _check([mask] if mask else [], storage, name)
+                samples.append(layout.sample(name, truth, mask))
     if not samples:
         raise DataSetError(
-            f"{tree.root}: no pictures with depth as in {layout.archive} of Marigold's evaluation "
-            "bundle; name the archive, its unpacked tree, or the folder that holds the bundle"
+            f"{storage.root}: no pictures with {layout.quantity} as in {layout.archive} of "
+            "Marigold's evaluation bundle; name the archive, its unpacked tree, or the bundle's "
+            "folder"
         )
     return tuple(samples)
 
 
-def _check(names: list[str], tree: Tree, where: str) -> None:
+def _check(names: list[str], storage: Storage, where: str) -> None:
     for name in names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or str(path) != name:
             raise DataSetError(f"{where}: {name}: must be a plain path below the data's root")
-        if not tree.has(name):
+        if not storage.has(name):
             raise DataSetError(
-                f"{where}: names {name}, which is not in {tree.root}; is the list of this set?"
+                f"{where}: names {name}, which is not in {storage.root}; is the list of this set?"
             )

@@ -11,9 +11,16 @@ import numpy as np
 from marigold_cli.batch.ahead import map_ahead
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import DataSetError
-from marigold_cli.evaluation.alignment import Aligned, align, choose_alignment
+from marigold_cli.evaluation.alignment import choose_alignment
+from marigold_cli.evaluation.comparison import (
+    UNMEASURED,
+    Skip,
+    check_truth,
+    compare,
+    compare_normals,
+)
 from marigold_cli.evaluation.cost import NO_COST, Cost
-from marigold_cli.evaluation.datasets import DataSet, Truth
+from marigold_cli.evaluation.datasets import DataSet
 from marigold_cli.evaluation.layouts import Sample
 from marigold_cli.evaluation.options import Alignment
 from marigold_cli.evaluation.predictions import Predictions
@@ -30,7 +37,6 @@ from marigold_cli.metrics import (
 BOUNDARY, ORDER = "boundary_f1", "order"  # scores that are not of `METRICS`
 
 _THREADS = 2
-_UNMEASURED = "no pixel of its depth is measured"
 
 
 @dataclass(frozen=True)
@@ -54,14 +60,6 @@ class Row:
     scale: float = 1.0
     shift: float = 0.0
     coverage: float = 1.0
-
-
-@dataclass(frozen=True)
-class Skip:
-    """A picture that does not count, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -102,14 +100,6 @@ class Result:
         return tuple(self.rows[0].scores) if self.rows else ()
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One prediction beside its truth, in one unit."""
-
-    truth: Truth
-    aligned: Aligned
-
-
 def measure(
     data: DataSet,
     predictions: Predictions,
@@ -129,6 +119,7 @@ def measure(
         DataSetError: truth or prediction that is broken or of another size, or nothing to measure.
     """
     how = choose_alignment(predictions.kind, asked)
+    check_truth(data, predictions.kind)
     score = partial(score_picture, data, predictions, how)
     outcomes: list[Row | Skip] = []
     for outcome in map_ahead(score, data.samples, lambda _: 0, _THREADS, _THREADS, 1):
@@ -146,7 +137,7 @@ def measure(
         rows=rows,
         skips=skips,
         cost=predictions.cost,
-        notes=(*data.notes, *_notes(rows, how)),
+        notes=(*data.notes, *_notes(rows, how), *_notes_on_pixels(data)),
     )
 
 
@@ -169,24 +160,6 @@ def score_picture(
     return Row(sample.image, sample.group, scores, 1, fit.scale, fit.shift, coverage)
 
 
-def compare(
-    data: DataSet, predictions: Predictions, how: Alignment, sample: Sample
-) -> Comparison | Skip:
-    """Read one picture's truth and prediction and align them."""
-    if not sample.truth:
-        return Skip(sample.image, "it has no depth to compare with")
-    truth = data.read_truth(sample)
-    if not truth.valid.any():
-        return Skip(sample.image, _UNMEASURED)
-    values = predictions.read(data, sample, truth)
-    if isinstance(values, str):
-        return Skip(sample.image, values)
-    aligned = align(values, predictions.kind, truth, how, data.protocol)
-    if aligned is None:
-        return Skip(sample.image, "no pixel to align the prediction on")
-    return Comparison(truth, aligned)
-
-
 def _score_pairs(data: DataSet, predictions: Predictions, sample: Sample) -> Row | Skip:
     truth = data.read_size(sample)
     values = predictions.read(data, sample, truth)
@@ -200,17 +173,14 @@ def _score_pairs(data: DataSet, predictions: Predictions, sample: Sample) -> Row
 
 
 def _score_normals(data: DataSet, predictions: Predictions, sample: Sample) -> Row | Skip:
-    if not sample.normals:
-        return Skip(sample.image, "it has no normals to compare with")
-    normals = data.read_normals(sample)
-    size = (normals.shape[0], normals.shape[1])
-    values = predictions.read(data, sample, Truth(np.zeros(size), np.ones(size, bool), size))
-    if isinstance(values, str):
-        return Skip(sample.image, values)
-    errors = angular_errors(values, normals)
+    compared = compare_normals(data, predictions, sample)
+    if isinstance(compared, Skip):
+        return compared
+    errors = angular_errors(compared.predicted, compared.truth)
     if not errors.size:
         return Skip(sample.image, "no pixel of its normals is measured")
-    return Row(sample.image, sample.group, asdict(normal_scores(errors)))
+    weight = errors.size if data.protocol.counts_pixels else 1
+    return Row(sample.image, sample.group, asdict(normal_scores(errors)), weight)
 
 
 def _at(points: list[tuple[int, int]], depth: Array, sample: Sample) -> Array:
@@ -238,10 +208,16 @@ def _notes(rows: tuple[Row, ...], how: Alignment) -> list[str]:
     return notes
 
 
+def _notes_on_pixels(data: DataSet) -> list[str]:
+    if not data.protocol.counts_pixels:
+        return []
+    return ["means are over all pixels of the set; the median is that mean of picture medians"]
+
+
 def _explain_nothing(data: DataSet, skips: tuple[Skip, ...]) -> str:
     reasons = {skip.reason for skip in skips}
-    where, bounds = data.tree.root, data.protocol
-    if reasons == {_UNMEASURED}:
+    where, bounds = data.storage.root, data.protocol
+    if reasons == {UNMEASURED}:
         return (
             f"{where}: no picture has depth between {bounds.min_depth:g} and "
             f"{bounds.max_depth:g}; is the scale of the depth files right?"

@@ -18,7 +18,13 @@ class DataSetName(StrEnum):
     SCANNET = "scannet"
     DIODE = "diode"
     DA_2K = "da-2k"  # point pairs instead of depth
-    FOLDER = "folder"  # one's own pictures with depth
+    NYUV2_NORMALS = "nyuv2-normals"
+    SCANNET_NORMALS = "scannet-normals"
+    IBIMS_NORMALS = "ibims-normals"
+    SINTEL_NORMALS = "sintel-normals"
+    DIODE_NORMALS = "diode-normals"
+    OASIS_NORMALS = "oasis-normals"
+    FOLDER = "folder"  # one's own pictures with depth or normals
 
 
 class Alignment(StrEnum):

@@ -7,32 +7,32 @@ from pathlib import PurePosixPath
 
 from marigold_cli.errors import DataSetError
 from marigold_cli.evaluation.layouts import PointPair, Sample
-from marigold_cli.evaluation.tree import Tree
+from marigold_cli.files.storage import Storage, read_whole
 
 ANNOTATIONS = "annotations.json"
 
 
-def read_pairs(tree: Tree) -> tuple[Sample, ...]:
+def read_pairs(storage: Storage) -> tuple[Sample, ...]:
     """Read the annotation file: {picture: [{point1: [row, column], point2, closer_point}, ...]}.
 
     Raises:
         DataSetError: it is missing, is something else, or names what is not there.
     """
-    file = tree.root / ANNOTATIONS
-    if not tree.has(ANNOTATIONS):
+    file = storage.place(ANNOTATIONS)
+    if not storage.has(ANNOTATIONS):
         raise DataSetError(f"{file}: is missing; --data is the folder that holds it")
     try:
-        pictures = dict(json.loads(tree.read(ANNOTATIONS)))
-        return tuple(_sample(name, pairs, tree) for name, pairs in pictures.items())
+        pictures = dict(json.loads(read_whole(storage, ANNOTATIONS)))
+        return tuple(_sample(name, pairs, storage) for name, pairs in pictures.items())
     except (ValueError, TypeError, KeyError) as error:
         raise DataSetError(f"{file}: not in DA-2K's format ({error!r})") from error
 
 
-def _sample(name: str, pairs: list[dict[str, object]], tree: Tree) -> Sample:
+def _sample(name: str, pairs: list[dict[str, object]], storage: Storage) -> Sample:
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise DataSetError(f"{tree.root / ANNOTATIONS}: {name}: must be a path below the folder")
-    if not tree.has(name):
-        raise DataSetError(f"{tree.root / ANNOTATIONS}: names {name}, which is not there")
+        raise DataSetError(f"{storage.place(ANNOTATIONS)}: {name}: must be a path below the folder")
+    if not storage.has(name):
+        raise DataSetError(f"{storage.place(ANNOTATIONS)}: names {name}, which is not there")
     return Sample(name, group=PurePosixPath(name).parent.name, pairs=tuple(map(_pair, pairs)))
 
 

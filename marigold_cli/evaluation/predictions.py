@@ -14,21 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from marigold_cli.batch.folder import Binding, read_binding
-from marigold_cli.batch.journal import Entry, fold
+from marigold_cli.batch.journal import fold
+from marigold_cli.batch.state import Entry
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.errors import DataSetError, UsageError
 from marigold_cli.evaluation.cost import NO_COST, Cost, kept_peak
 from marigold_cli.evaluation.datasets import DataSet, Truth
-from marigold_cli.evaluation.depth_files import read_depth, read_normals
+from marigold_cli.evaluation.depth_files import blaming, read_normals
 from marigold_cli.evaluation.layouts import Sample
 from marigold_cli.files.orientation import turn_stored
+from marigold_cli.files.readers import read_map
 from marigold_cli.files.vectors import turn_normals_stored
 from marigold_cli.inference.options import Resample
 from marigold_cli.metrics import Array
 
 _DEPTHS = ("_depth.npy", "_depth.tif", "_depth.exr", "_depth.png")
-_ENDINGS = (*_DEPTHS, "_normals.npy", "_normals.tif", "_normals.exr", ".npy")
-_UNIT_STEP, _MILLIMETRE = 1 / 65535, 1 / 1000  # of 16-bit PNG
+_ENDINGS = (*_DEPTHS, "_normals.npy", "_normals.tif", "_normals.exr", "_normals.png", ".npy")
 
 
 # Depth, or disparity, [H, W] as the truth, or normals [H, W, 3]; NaN: unknown. Or in words why
@@ -93,10 +94,10 @@ class _Folder:
 
     def _decode(self, path: Path) -> Array:
         data, name = path.read_bytes(), str(path)
-        if self.kind is DepthKind.NORMALS:
+        if self.kind is DepthKind.NORMALS:  # perhaps of another program, as a picture
             return read_normals(data, name)
-        step = _MILLIMETRE if self.kind is DepthKind.METRIC else _UNIT_STEP
-        return read_depth(data, name, step if path.suffix == ".png" else None)
+        with blaming(name):
+            return read_map(data, self.kind)
 
     def _fit(self, values: Array, data: DataSet, truth: Truth, path: Path) -> Array:
         """Bring a map to the truth's size, and cut it where it shows more."""

@@ -85,6 +85,9 @@ class Protocol:
         window: Part of that which is measured.
         has_mask: Whether a mask file says what is truth; the bounds do not, then.
         fit_edge: Scale and shift are fitted on so many columns at most [px]; see `fit_columns`.
+        has_x_left: Whether the x of its normals points left.
+        counts_pixels: Whether means of normals are over all pixels of the set, and not over its
+            pictures.
     """
 
     title: str
@@ -97,6 +100,8 @@ class Protocol:
     window: Callable[[int, int], Part] = all_of
     has_mask: bool = False
     fit_edge: int | None = None
+    has_x_left: bool = False
+    counts_pixels: bool = False
 
     def fit_columns(self, height: int, width: int) -> slice | np.ndarray:
         """Columns on which scale and shift are fitted.

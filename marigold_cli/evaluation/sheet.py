@@ -1,4 +1,4 @@
-"""A contact sheet: picture, truth, aligned prediction and error, the worst pictures first."""
+"""A contact sheet: picture, truth, prediction and error, the worst pictures first."""
 
 from __future__ import annotations
 
@@ -9,49 +9,95 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from marigold_cli.depth import Mask
+from marigold_cli.evaluation.comparison import (
+    Comparison,
+    NormalsComparison,
+    compare,
+    compare_normals,
+)
 from marigold_cli.evaluation.datasets import DataSet
 from marigold_cli.evaluation.layouts import Sample
-from marigold_cli.evaluation.measure import Comparison, Result, Row, compare
+from marigold_cli.evaluation.measure import Result, Row
 from marigold_cli.evaluation.predictions import Predictions
 from marigold_cli.files.colormap import palette
 from marigold_cli.files.orientation import Kind, turn_stored
-from marigold_cli.metrics import Array
+from marigold_cli.metrics import Array, angular_errors
 
 _ROWS = 12
 _TILE = 280  # width of one picture [px]
 _GAP, _LINE = 6, 18  # between pictures; height of the words above a row [px]
 _WORST = 0.5  # relative error of the last colour
+_WORST_ANGLE = 60.0  # error of normals of the last colour [degrees]
 _UNKNOWN = np.array([90, 90, 90], np.uint8)
 
 Picture = NDArray[np.uint8]  # [H, W, 3] sRGB
 
 
 def draw_sheet(data: DataSet, predictions: Predictions, result: Result) -> bytes | None:
-    """Draw the worst pictures by AbsRel as a PNG; None: the set has no depth to draw.
+    """Draw the worst pictures by AbsRel or mean angle as a PNG; None: there are only point pairs.
 
     Raises:
         DataSetError: a picture that cannot be read.
     """
-    samples = {sample.image: sample for sample in data.samples}
-    worst = sorted(result.rows, key=lambda row: -row.scores.get("abs_rel", 0))[:_ROWS]
-    if not worst or "abs_rel" not in worst[0].scores:
+    key = next((key for key in _SORTS if key in result.keys), None)
+    if key is None:
         return None
-    strips = [_strip(data, predictions, result, row, samples[row.name]) for row in worst]
-    header = "picture, truth, aligned prediction, relative error from 0 (dark) to 50 % (bright)"
+    strip, header = _SORTS[key]
+    samples = {sample.image: sample for sample in data.samples}
+    worst = sorted(result.rows, key=lambda row: -row.scores[key])[:_ROWS]
+    strips = [strip(data, predictions, result, row, samples[row.name]) for row in worst]
     return _to_png(_stack([_words(header, strips[0].shape[1]), *strips]))
 
 
-def _strip(
+def _strip_of_depth(
     data: DataSet, predictions: Predictions, result: Result, row: Row, sample: Sample
 ) -> Picture:
-    """One picture's four tiles under a line of words."""
     compared = compare(data, predictions, result.alignment, sample)
     assert isinstance(compared, Comparison)  # it was measured a moment ago
     size = _tile_size(compared.truth.depth.shape)
-    tiles = [_photo(data, sample, compared, size), *_maps(compared, size)]
+    photo = _photo(data, sample, compared.truth.full_size, size)
+    words = f"AbsRel {row.scores['abs_rel']:.3f}  delta1 {row.scores['delta1']:.3f}  {row.name}"
+    return _join(words, [photo, *_maps(compared, size)])
+
+
+def _strip_of_normals(
+    data: DataSet, predictions: Predictions, result: Result, row: Row, sample: Sample
+) -> Picture:
+    compared = compare_normals(data, predictions, sample)
+    assert isinstance(compared, NormalsComparison)  # it was measured a moment ago
+    full_size = (compared.truth.shape[0], compared.truth.shape[1])
+    size = _tile_size(full_size)
+    lengths = np.linalg.norm(compared.truth, axis=-1)
+    known = np.isfinite(lengths) & (lengths > 0)
+    error = np.zeros(full_size)
+    error[known] = angular_errors(compared.predicted, compared.truth)
+    tiles = [
+        _photo(data, sample, full_size, size),
+        _directions(compared.truth, size),
+        _directions(compared.predicted, size),
+        _colour(_pool(error, known, size) / _WORST_ANGLE, "magma"),
+    ]
+    words = f"mean {row.scores['mean']:.1f}°  median {row.scores['median']:.1f}°  {row.name}"
+    return _join(words, tiles)
+
+
+_SORTS = {  # by what pictures are sorted: how one is drawn, and what stands above all of them
+    "abs_rel": (
+        _strip_of_depth,
+        "picture, truth, aligned prediction, relative error from 0 (dark) to 50 % (bright)",
+    ),
+    "mean": (
+        _strip_of_normals,
+        "picture, truth, prediction, error from 0 (dark) to 60 degrees (bright)",
+    ),
+}
+
+
+def _join(words: str, tiles: list[Picture]) -> Picture:
+    """One picture's tiles under a line of words."""
+    size = tiles[0].shape
     gap = np.full((size[0], _GAP, 3), 255, np.uint8)
     pictures = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], 1)
-    words = f"AbsRel {row.scores['abs_rel']:.3f}  delta1 {row.scores['delta1']:.3f}  {row.name}"
     return np.concatenate([_words(words, pictures.shape[1]), pictures])
 
 
@@ -60,12 +106,14 @@ def _tile_size(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(1, round(_TILE * height / width)), _TILE
 
 
-def _photo(data: DataSet, sample: Sample, compared: Comparison, size: tuple[int, int]) -> Picture:
+def _photo(
+    data: DataSet, sample: Sample, full_size: tuple[int, int], size: tuple[int, int]
+) -> Picture:
     """The picture in the truth's frame."""
-    full_height, full_width = compared.truth.full_size
+    full_height, full_width = full_size
     photo = data.read_photo(sample)
     pixels = turn_stored(photo.pixels, photo.orientation)
-    if pixels.shape[:2] == compared.truth.full_size:
+    if pixels.shape[:2] == full_size:
         pixels = pixels[data.protocol.frame(full_height, full_width)]
     unit = np.iinfo(pixels.dtype.name).max if pixels.dtype.kind == "u" else 1
     picture: Picture = (_nearest(pixels, size) * (255 / unit)).astype(np.uint8)
@@ -85,6 +133,15 @@ def _maps(compared: Comparison, size: tuple[int, int]) -> tuple[Picture, Picture
         _colour((_nearest(depth, size) - low) / span, "spectral"),
         _colour(_pool(error, measured, size) / _WORST, "magma"),
     )
+
+
+def _directions(normals: Array, size: tuple[int, int]) -> Picture:
+    """Normals as they are usually drawn; grey where nothing is known."""
+    vectors = _nearest(normals, size)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    known = np.isfinite(lengths) & (lengths > 0)
+    unit = np.where(known, vectors, 0) / np.where(known, lengths, 1)
+    return np.where(known, ((unit + 1) * 127.5).round().astype(np.uint8), _UNKNOWN)
 
 
 def _colour(share: Array, name: str) -> Picture:

@@ -11,6 +11,7 @@ from marigold_cli.evaluation.datasets import DataSet
 from marigold_cli.evaluation.layouts import Sample
 from marigold_cli.evaluation.protocols import all_of
 from marigold_cli.files.disk import output_errors
+from marigold_cli.files.storage import read_whole
 
 
 def stage(data: DataSet, folder: Path) -> None:
@@ -31,15 +32,15 @@ def stage(data: DataSet, folder: Path) -> None:
 
 
 def _put(data: DataSet, sample: Sample, path: Path) -> None:
-    place = data.tree.place(sample.image)
+    place = data.storage.path(sample.image)
     if data.protocol.frame is all_of and place is not None:
         if not path.is_symlink() or path.readlink() != place:
             path.unlink(missing_ok=True)
             path.symlink_to(place)
-    elif not _is_newer(path, place or data.tree.root):
+    elif not _is_newer(path, place or data.storage.root):
         partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         if data.protocol.frame is all_of:
-            partial.write_bytes(data.tree.read(sample.image))
+            partial.write_bytes(read_whole(data.storage, sample.image))
         else:
             pixels = data.read_photo(sample).pixels
             cut = pixels[data.protocol.frame(*pixels.shape[:2])]

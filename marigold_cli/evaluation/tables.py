@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 
-from marigold_cli.evaluation.measure import BOUNDARY, ORDER, Result, Skip
+from marigold_cli.evaluation.comparison import Skip
+from marigold_cli.evaluation.measure import BOUNDARY, ORDER, Result
 from marigold_cli.evaluation.published import PUBLISHED
 from marigold_cli.metrics import METRICS
 
@@ -24,7 +25,8 @@ _TITLES = {
     "below_22_5": "22.5°↑",
     "below_30": "30°↑",
 }
-_HEADLINES = ("abs_rel", "delta1", ORDER)  # of a table over several sets
+_ANGLES = ("mean", "median")  # [degrees]
+_HEADLINES = ("abs_rel", "delta1", ORDER, "mean", "below_11_25")  # of a table over several sets
 _NOTHING = "–"
 
 
@@ -52,7 +54,7 @@ def make_tables(results: Sequence[Result]) -> list[Table]:
 
 
 def make_overview(results: Sequence[Result]) -> Table:
-    """One table over all data sets as papers print it: headline metrics in percent."""
+    """One table over all data sets as papers print it: in percent, and angles in degrees."""
     sets = {result.data: result for result in results}
     columns = [
         (name, result.title, key)
@@ -63,20 +65,22 @@ def make_overview(results: Sequence[Result]) -> Table:
     methods = dict.fromkeys(result.method for result in results)
     means = {(one.method, one.data, key): one.mean(key) for one in results for key in one.keys}
     rows = [
-        (method, *(_percent(means.get((method, name, key))) for name, _, key in columns))
+        (method, *(_headline(key, means.get((method, name, key))) for name, _, key in columns))
         for method in methods
     ]
     theirs = [
         (
             _published(row.method),
-            *(_percent(row.scores.get(title, {}).get(key)) for _, title, key in columns),
+            *(_headline(key, row.scores.get(title, {}).get(key)) for _, title, key in columns),
         )
         for row in PUBLISHED
         if any(title in row.scores for _, title, _ in columns)
     ]
     header = ("method", *(f"{_name(sets[name])} {_TITLES[key]}" for name, _, key in columns))
     foot = [f"{row.method}: {row.source}" for row in PUBLISHED] if theirs else []
-    return Table("percent", header, (*rows, *theirs), tuple(foot))
+    has_angles = any(key in _ANGLES for *_, key in columns)
+    title = "percent; angles in degrees" if has_angles else "percent"
+    return Table(title, header, (*rows, *theirs), tuple(foot))
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
@@ -189,8 +193,10 @@ def _number(key: str, value: float | None) -> str:
     return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.{2 if key == 'silog' else 3}f}"
 
 
-def _percent(value: float | None) -> str:
-    return _NOTHING if value is None or math.isnan(value) else f"{100 * value:.1f}"
+def _headline(key: str, value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return _NOTHING
+    return f"{value if key in _ANGLES else 100 * value:.1f}"
 
 
 def _markdown_lines(table: Table) -> Iterator[str]:

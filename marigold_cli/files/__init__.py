@@ -1,9 +1,11 @@
 """Files in and out: their names, their formats and the disk under them; nothing of torch.
 
-find      names (sorting, collisions, suffixes), walk (folders, globs), discover (all inputs)
-read      source (bytes), decode (bytes -> upright sRGB pixels) with one module per family of
-          formats (pillow, png, webp, tiff, heif, raw), which all hand on a raster;
-          orientation and icc finish it
-write     colormap, writers (depth map -> bytes), disk (one file, durable),
-          atomic (all files of a photo, whole or absent)
+find      names (sorting, collisions, suffixes), walk (folders, globs), discover (all inputs),
+          extras (formats that need another package), storage (a data set's folder or archive)
+photos    source (bytes), decode (bytes -> upright sRGB pixels), pillow, png, webp, tiff, heif, raw
+          and deep (each for some formats), raster (what these hand on), orientation and icc
+          (what finishes it)
+maps      colormap, vectors (normals turn with their pixels), npy, writers (depth map -> bytes),
+          readers (and back)
+store     disk (one file, durable), atomic (all files of a photo, whole or absent)
 """

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from marigold_cli.depth import Modality
 
-Quantity: TypeAlias = Literal["depth", "normals", "uncertainty"]
+Quantity: TypeAlias = Literal["depth", "normals", "intrinsic", "uncertainty"]
 
 DEPTH_SUFFIXES = {
     "npy": "_depth.npy",
@@ -26,13 +26,24 @@ NORMALS_SUFFIXES = {
     "color": "_normals.png",
     "exr": "_normals.exr",
 }
+INTRINSIC_SUFFIXES = {  # behind the image's own name, as in "_albedo.npy"
+    "npy": ".npy",
+    "tiff": ".tif",
+    "color": ".png",
+    "exr": ".exr",
+}
 UNCERTAINTY_SUFFIXES = {
     "npy": "_uncertainty.npy",
     "tiff": "_uncertainty.tif",
     "png": "_uncertainty.png",
     "exr": "_uncertainty.exr",
 }
-FORMATS = tuple(DEPTH_SUFFIXES)  # what --format takes; of normals there is no 16-bit PNG
+_FIRST: dict[Modality, tuple[Quantity, dict[str, str]]] = {
+    Modality.DEPTH: ("depth", DEPTH_SUFFIXES),
+    Modality.NORMALS: ("normals", NORMALS_SUFFIXES),
+    Modality.IID: ("intrinsic", INTRINSIC_SUFFIXES),
+}
+FORMATS = tuple(DEPTH_SUFFIXES)  # what --format takes; of vectors there is no 16-bit PNG
 
 
 @dataclass(frozen=True)
@@ -43,11 +54,13 @@ class Output:
         format: One of `FORMATS`.
         quantity: What its numbers are; "uncertainty" is the ensemble's spread.
         path: POSIX, relative to the output folder.
+        intrinsic: Name of the intrinsic image; "" where there is none.
     """
 
     format: str
     quantity: Quantity
     path: str
+    intrinsic: str = ""
 
 
 def outputs_of(
@@ -55,25 +68,31 @@ def outputs_of(
     formats: Sequence[str],
     uncertainty: bool,
     modality: Modality = Modality.DEPTH,
+    intrinsics: Sequence[str] = (),
 ) -> tuple[Output, ...]:
     """Name the files of one photo: depth or normals first, then uncertainty.
+
+    Of intrinsic images, one by one, the same: "_albedo.npy", then "_albedo_uncertainty.npy".
 
     Args:
         stem: `ImageRef.stem`, POSIX and relative.
         formats: Some of `FORMATS`.
         uncertainty: Whether the ensemble's spread is written too; "color" has none.
         modality: What is estimated.
+        intrinsics: Names of the intrinsic images.
     """
-    if modality is Modality.NORMALS:
-        first = [Output(key, "normals", stem + NORMALS_SUFFIXES[key]) for key in formats]
-    else:
-        first = [Output(key, "depth", stem + DEPTH_SUFFIXES[key]) for key in formats]
-    spread = [
-        Output(key, "uncertainty", stem + UNCERTAINTY_SUFFIXES[key])
+    quantity, suffixes = _FIRST[modality]
+    kinds = [(quantity, suffixes)]
+    if uncertainty:
+        kinds.append(("uncertainty", UNCERTAINTY_SUFFIXES))
+    stems = [(f"{stem}_{name}", name) for name in intrinsics] or [(stem, "")]
+    return tuple(
+        Output(key, quantity, own + suffixes[key], name)
+        for own, name in stems
+        for quantity, suffixes in kinds
         for key in formats
-        if uncertainty and key in UNCERTAINTY_SUFFIXES
-    ]
-    return (*first, *spread)
+        if key in suffixes
+    )
 
 
 def collision_key(name: str) -> str:

@@ -1,12 +1,14 @@
-"""Surface normals turn with their pixels: to the right in a photo on its side may be up."""
+"""Surface normals of pixels: they turn with the photo, and are kept as pictures."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marigold_cli.depth import Floats
 from marigold_cli.files.orientation import turn_stored, turn_upright
 
+_SHORTEST = 0.5  # of a vector in a picture: its steps leave length 1 nearly alone
 _INVERSE = {6: 8, 8: 6}  # of the eight orientations; the other six undo themselves
 
 
@@ -23,6 +25,23 @@ def turn_normals_upright(normals: Floats, orientation: int) -> Floats:
 def turn_normals_stored(normals: Floats, orientation: int) -> Floats:
     """Undo `turn_normals_upright`: from upright normals to those of the file's own grid."""
     return _turn(turn_stored(normals, orientation), _INVERSE.get(orientation, orientation))
+
+
+def from_picture(pixels: NDArray[np.uint8 | np.uint16]) -> Floats:
+    """Undo the picture of normals, -1 to 1 as 0 to the largest number.
+
+    Returns:
+        [H, W, 3], of nearly length 1; NaN where the picture is black or grey: no direction.
+
+    Raises:
+        ValueError: not three channels.
+    """
+    if pixels.ndim != 3 or pixels.shape[-1] != 3:
+        raise ValueError(f"{pixels.dtype} {pixels.shape}, not three numbers a pixel")
+    unit = np.float32(2 / np.iinfo(pixels.dtype.name).max)
+    normals = pixels.astype(np.float32) * unit - 1
+    is_known = pixels.any(axis=-1) & (np.linalg.norm(normals, axis=-1) > _SHORTEST)
+    return np.where(is_known[..., None], normals, np.float32(np.nan))
 
 
 def _turn(normals: Floats, orientation: int) -> Floats:

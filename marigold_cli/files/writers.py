@@ -8,20 +8,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import OpenEXR
 import tifffile
 
-from marigold_cli.depth import DepthKind, DepthMap, Floats, normalise
+from marigold_cli.depth import DepthKind, DepthMap, Floats, Intrinsic, Space, normalise
 from marigold_cli.files.colormap import palette
 from marigold_cli.files.names import UNCERTAINTY_SUFFIXES, Output, Quantity
+from marigold_cli.files.npy import encode_npy
 from marigold_cli.files.orientation import ORIENTATION_TAG
 from marigold_cli.files.png import encode_grey16, encode_palette, encode_rgb8
 from marigold_cli.files.raster import from_unit
 
+_Facts: TypeAlias = dict[str, str | float | list[str | None] | None]
+
 _SHORT = 3  # a type of TIFF tags
+_GAMMA = 2.2  # of the screens that linear light is shown on
+_DARKEST = np.float32(1e-6)  # an image without any light stays black
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Tags:
         settings: One-line canonical JSON of the run's settings and their fingerprint.
         orientation: EXIF 1..8 that viewers should apply; 1 where the map is upright already.
         colormap: One of `COLORMAPS`, for "color".
-        quantity: "depth", "normals", or "uncertainty": the ensemble's spread in the same unit.
+        quantity: "depth", "normals", "intrinsic", or "uncertainty": the ensemble's spread in the
+            same unit.
     """
 
     settings: str = "{}"
@@ -53,9 +59,7 @@ class NpyWriter:
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory."""
-        file = BytesIO()
-        np.lib.format.write_array(file, _floats(depth), allow_pickle=False)
-        return file.getvalue()
+        return encode_npy(_floats(depth))
 
 
 class TiffWriter:
@@ -81,7 +85,7 @@ class TiffWriter:
 
 
 class ExrWriter:
-    """OpenEXR with one float32 channel Z, or normals' x, y, z in R, G, B; NaN: not known.
+    """OpenEXR with one float32 channel Z, or three in R, G, B: normals' x, y, z; NaN: not known.
 
     Not compressed: the lossless methods take half a second per 12 megapixels to save 4 to 15 %.
     """
@@ -142,6 +146,23 @@ class NormalsColorWriter:
         return encode_rgb8(pixels, describe(depth, tags), tags.orientation)
 
 
+class IntrinsicColorWriter:
+    """8-bit colour PNG of one intrinsic image for the eye: linear light is encoded for screens.
+
+    Where a factor is not known, the brightest value becomes white. Stacks are shown as they are.
+    """
+
+    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
+        """Make the whole file in memory; its text chunk is that of `describe`."""
+        (intrinsic,) = depth.intrinsics
+        light = np.clip(depth.values, 0, 1)
+        if intrinsic.space is Space.LINEAR:
+            white = max(light.max(), _DARKEST) if intrinsic.is_up_to_scale else np.float32(1)
+            light = (light / white) ** np.float32(1 / _GAMMA)
+        pixels = from_unit(light, np.dtype(np.uint8)).astype(np.uint8, copy=False)
+        return encode_rgb8(pixels, describe(depth, tags), tags.orientation)
+
+
 @dataclass(frozen=True)
 class UncertaintyWriter:
     """The ensemble's spread in the format of another writer."""
@@ -167,12 +188,9 @@ WRITERS: dict[str, Writer] = {
     "color": ColorWriter(),
     "exr": ExrWriter(),
 }
-NORMALS_WRITERS: dict[str, Writer] = {
-    "npy": NpyWriter(),
-    "tiff": TiffWriter(),
-    "color": NormalsColorWriter(),
-    "exr": ExrWriter(),
-}
+_NUMBERS: dict[str, Writer] = {"npy": NpyWriter(), "tiff": TiffWriter(), "exr": ExrWriter()}
+NORMALS_WRITERS: dict[str, Writer] = {**_NUMBERS, "color": NormalsColorWriter()}
+INTRINSIC_WRITERS: dict[str, Writer] = {**_NUMBERS, "color": IntrinsicColorWriter()}
 UNCERTAINTY_WRITERS: dict[str, Writer] = {
     key: UncertaintyWriter(WRITERS[key]) for key in UNCERTAINTY_SUFFIXES
 }
@@ -181,6 +199,7 @@ UNCERTAINTY_WRITERS: dict[str, Writer] = {
 _WRITERS_OF: dict[Quantity, dict[str, Writer]] = {
     "depth": WRITERS,
     "normals": NORMALS_WRITERS,
+    "intrinsic": INTRINSIC_WRITERS,
     "uncertainty": UNCERTAINTY_WRITERS,
 }
 
@@ -194,11 +213,11 @@ def describe(depth: DepthMap, tags: Tags, scale: int = 1) -> str:
     """What a stray file tells about itself: one line of JSON in ASCII.
 
     Args:
-        depth: The map.
+        depth: The map, or one intrinsic image.
         tags: Its settings and quantity.
         scale: What the values were multiplied by to become integers.
     """
-    facts: dict[str, str | float | None] = {"quantity": tags.quantity, "kind": depth.kind.value}
+    facts: _Facts = {"quantity": tags.quantity, "kind": depth.kind.value}
     if tags.quantity == "depth" and depth.near_is is not None:
         facts |= {"near": depth.near_is, "far": 1 - depth.near_is}
     if depth.kind is DepthKind.METRIC:
@@ -207,7 +226,18 @@ def describe(depth: DepthMap, tags: Tags, scale: int = 1) -> str:
         facts["scale"] = scale
     if tags.quantity == "normals":
         facts["axes"] = "x right, y up, z to the viewer"
+    if depth.intrinsics:
+        facts |= _describe_intrinsic(depth.intrinsics[0])
     return json.dumps(facts | {"settings": json.loads(tags.settings)}, separators=(",", ":"))
+
+
+def _describe_intrinsic(intrinsic: Intrinsic) -> _Facts:
+    facts: _Facts = {"intrinsic": intrinsic.name, "space": intrinsic.space.value}
+    if intrinsic.is_up_to_scale:
+        facts["up_to_scale"] = True
+    if intrinsic.channels:
+        facts["channels"] = list(intrinsic.channels)
+    return facts
 
 
 def _floats(depth: DepthMap) -> Floats:

@@ -20,6 +20,7 @@ CARD = Card(
     resolution=768,
     timesteps=Spacing.LEADING,
 )
+NORMALS = replace(CARD, kind=DepthKind.NORMALS)
 LCM = replace(CARD, scheduler="lcm", steps=1, timesteps=None)
 
 
@@ -50,6 +51,10 @@ def test_fast_is_one_trailing_step_whatever_the_card_says() -> None:
         (LCM, PredictOptions(steps=51), "--steps 50"),
         (CARD, PredictOptions(steps=1000), "--steps 999"),
         (CARD, PredictOptions(noise=Noise.ZEROS, ensemble=2), "the same"),
+        (CARD, PredictOptions(tile=500), "--tile 500 is less than the 768 px"),
+        (CARD, PredictOptions(tile=0, resolution=0), "--resolution"),
+        (NORMALS, PredictOptions(tile=0), "depth only"),
+        (NORMALS, PredictOptions(refine=True), "depth only"),
     ],
 )
 def test_contradictions_are_refused(card: Card, options: PredictOptions, says: str) -> None:

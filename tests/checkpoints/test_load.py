@@ -78,7 +78,7 @@ def test_the_empty_prompt_is_what_diffusers_sends(whole: Path, photo: Photo) -> 
 def test_the_end_to_end_model_loads_with_its_own_schedule(published: dict[str, Path]) -> None:
     model = load(resolve(str(published["e2e"])), "cpu")
 
-    assert model.rescale
+    assert model.reading.rescale
     assert isinstance(model.scheduler, DDIMScheduler)
     assert not model.scheduler.config.rescale_betas_zero_snr
     assert model.scheduler.config.timestep_spacing == "trailing"

@@ -13,6 +13,8 @@ from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ExitCode, ModelError
+from marigold_cli.inference.options import Noise
+from marigold_cli.inference.reading import NormalsCode
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -220,7 +222,7 @@ def test_the_end_to_end_models_own_code_is_left_alone(published: dict[str, Path]
     model = load(resolve(str(published["e2e"])), "cpu")
 
     assert code.exists()  # it would end the program if it ran
-    assert model.rescale
+    assert model.reading.rescale
 
 
 def test_a_link_from_the_cache_into_another_repository_is_refused(
@@ -289,13 +291,10 @@ def test_a_text_to_image_model_is_not_taken_for_an_end_to_end_one(
         resolve(str(plain))
 
 
-@pytest.mark.parametrize("pipeline", ["MarigoldIntrinsicsPipeline", "FluxPipeline"])
-def test_another_pipeline_is_called_by_its_name(
-    folder: Path, edit: Callable[..., None], pipeline: str
-) -> None:
-    edit(folder / INDEX, {"_class_name": pipeline})
+def test_another_pipeline_is_called_by_its_name(folder: Path, edit: Callable[..., None]) -> None:
+    edit(folder / INDEX, {"_class_name": "FluxPipeline"})
 
-    with pytest.raises(ModelError, match=f"it is a {pipeline}, not a Marigold of depth or normals"):
+    with pytest.raises(ModelError, match="it is a FluxPipeline, not a Marigold of depth, normals"):
         resolve(str(folder))
 
 
@@ -309,7 +308,7 @@ def test_a_pipeline_of_normals_is_a_checkpoint_of_normals(
     card = resolve(str(folder))
 
     assert card.kind is DepthKind.NORMALS
-    assert load(card, "cpu").has_full_z is (full is not False)
+    assert load(card, "cpu").reading.normals == NormalsCode(has_full_z=full is not False)
     assert load(card, "cpu").kind is DepthKind.NORMALS
 
 
@@ -322,13 +321,39 @@ def test_a_pipeline_of_normals_that_predicts_depth_is_refused(
         resolve(str(folder))
 
 
-def test_the_end_to_end_normals_model_is_not_taken_for_depth(
-    cache: Callable[..., Path], published: dict[str, Path]
+@pytest.mark.parametrize("start", ["marigold", "stable-diffusion"])
+def test_the_end_to_end_models_are_told_apart_by_their_names(
+    start: str, cache: Callable[..., Path], published: dict[str, Path]
 ) -> None:
-    cache("GonzaloMG/marigold-e2e-ft-normals", published["e2e"])
+    cache(f"GonzaloMG/{start}-e2e-ft-depth", published["e2e"])
+    cache(f"GonzaloMG/{start}-e2e-ft-normals", published["e2e"])
 
-    with pytest.raises(ModelError, match="surface normals, not depth"):
-        resolve("GonzaloMG/marigold-e2e-ft-normals")
+    depth, normals = (resolve(f"GonzaloMG/{start}-e2e-ft-{what}") for what in ("depth", "normals"))
+
+    assert (depth.kind, normals.kind) == (DepthKind.AFFINE_DEPTH, DepthKind.NORMALS)
+    assert (normals.steps, normals.noise, normals.resolution) == (1, Noise.ZEROS, 768)
+    code = load(normals, "cpu").reading.normals
+    assert code == NormalsCode(has_full_z=True, is_clipped=False, has_x_left=True)
+
+
+def test_a_renamed_end_to_end_model_is_known_by_what_its_index_says(
+    published: dict[str, Path], tmp_path: Path, edit: Callable[..., None]
+) -> None:
+    folder = shutil.copytree(published["e2e"], tmp_path / "mine")
+    kinds = []
+
+    for changes in (
+        {},
+        {"custom_pipeline": "GonzaloMG/marigold-e2e-ft-normals"},
+        {"custom_pipeline": None, "prediction_type": "normals"},
+    ):
+        edit(folder / INDEX, changes)
+        kinds.append(resolve(str(folder)).kind)
+
+    assert kinds == [DepthKind.AFFINE_DEPTH, DepthKind.NORMALS, DepthKind.NORMALS]
+    edit(folder / INDEX, {"prediction_type": "intrinsics"})
+    with pytest.raises(ModelError, match="and yet it predicts intrinsics"):
+        resolve(str(folder))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from marigold_cli.checkpoints import resolve as room
-from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
-from marigold_cli.depth import DepthKind
+from marigold_cli.checkpoints.resolve import (
+    better_model_advice,
+    resolve,
+    resolve_for,
+    resolve_vae,
+)
+from marigold_cli.depth import DepthKind, Modality
 from marigold_cli.errors import ExitCode, ModelError, UsageError
 from marigold_cli.inference.options import Noise, PredictOptions, Spacing
 
@@ -337,3 +342,23 @@ def test_names_are_resolved_without_torch_and_in_the_cache_that_hf_home_names(
     )
 
     assert told.stdout.split() == [snapshot.name, "False", "False"]
+
+
+def test_fast_normals_come_from_the_end_to_end_model_where_it_is_at_hand(
+    cache: Cache, published: dict[str, Path], normals: Path
+) -> None:
+    cache("prs-eth/marigold-normals-v1-1", normals)
+    plain = resolve_for(Modality.NORMALS, None, fast=True).name
+    cache("GonzaloMG/marigold-e2e-ft-normals", published["e2e"])
+
+    names = [resolve_for(Modality.NORMALS, None, fast=fast).name for fast in (True, False)]
+
+    assert plain == "prs-eth/marigold-normals-v1-1"
+    assert names == ["GonzaloMG/marigold-e2e-ft-normals", "prs-eth/marigold-normals-v1-1"]
+
+
+@pytest.fixture
+def normals(folder: Path, edit: Callable[..., None]) -> Path:
+    changes = {"_class_name": "MarigoldNormalsPipeline", "prediction_type": "normals"}
+    edit(folder / "model_index.json", changes)
+    return folder

@@ -263,5 +263,5 @@ def test_a_broken_or_compressed_archive_is_refused(nyu: Path, tmp_path: Path) ->
 
     with pytest.raises(DataSetError, match=r"packed\.tar.*unpack it"):
         open_dataset(DataSetName.NYUV2, tmp_path / "packed.tar", FOLDER)
-    with pytest.raises(DataSetError, match=r"cut\.tar.*download the archive again"):
+    with pytest.raises(DataSetError, match=r"cut\.tar.*copy it again"):
         open_dataset(DataSetName.NYUV2, tmp_path / "cut.tar", FOLDER)

@@ -12,9 +12,10 @@ from PIL import Image
 
 from marigold_cli.depth import DepthKind
 from marigold_cli.evaluation.baselines import baselines
+from marigold_cli.evaluation.comparison import Skip
 from marigold_cli.evaluation.cost import Cost
 from marigold_cli.evaluation.datasets import DataSet, open_dataset
-from marigold_cli.evaluation.measure import Result, Row, Skip, measure
+from marigold_cli.evaluation.measure import Result, Row, measure
 from marigold_cli.evaluation.options import Alignment, DataSetName, FolderOptions
 from marigold_cli.evaluation.predictions import Predictions
 from marigold_cli.evaluation.sheet import draw_sheet
