@@ -47,6 +47,14 @@ slow: $(VENV)/dev ## the tests that take minutes
 gpu: $(VENV)/dev ## the tests that need an accelerator
 	$(BIN)/pytest -m gpu
 
+$(VENV)/readers: $(VENV)/dev
+	$(BIN)/pip install --quiet --editable '.[readers]'
+	@touch $@
+
+.PHONY: readers
+readers: $(VENV)/readers ## read the exports with pycolmap, Open3D and, where installed, COLMAP
+	$(BIN)/pytest -m readers --timeout 900 tests/scene3d
+
 .PHONY: lint
 lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 _OUT = RunOptions().out
 _POINTS, _GATES = PointFilter(), Gates()
 
-_source = partial(typer.Option, rich_help_panel="What to align to")
+_source = partial(typer.Option, rich_help_panel="Metric depth")
 Colmap = Annotated[
     Path | None,
     _source(
-        metavar="DIR", help="A sparse model of COLMAP, .bin or .txt: its points and its cameras."
+        metavar="DIR",
+        help="Make depth metric by the points and cameras of COLMAP's sparse model, .bin or .txt.",
     ),
 ]
 AlignTo = Annotated[

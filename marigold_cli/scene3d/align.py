@@ -10,13 +10,13 @@ import numpy as np
 
 from marigold_cli.batch.folder import occupied
 from marigold_cli.depth import Mask
-from marigold_cli.errors import ImageError, NoInputError, RefusedError
+from marigold_cli.errors import ImageError, RefusedError
 from marigold_cli.scene3d.alignment import Alignment, PhotoAlignment, save_alignment
+from marigold_cli.scene3d.belonging import find_views
 from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.colmap import read_model
 from marigold_cli.scene3d.gates import check_range, fit_photo, judge
 from marigold_cli.scene3d.maps import discard_stale, write_consistency, write_metric
-from marigold_cli.scene3d.names import match_names
 from marigold_cli.scene3d.observations import Observations, check_size, observe, sample
 from marigold_cli.scene3d.options import AlignOptions
 from marigold_cli.scene3d.overlap import (
@@ -97,25 +97,10 @@ class _Fitter:
     def __init__(self, options: AlignOptions, results: Results, model: SparseModel | None) -> None:
         self._options, self._results, self._model = options, results, model
         self._gates = options.gates
-        self._names = match_names(results.photos, model.views) if model else {}
+        self._names = find_views(results.photos, model) if model else {}
         self._reference = Reference(options.reference) if options.reference else None
-        self._check_belonging()
-
-    def _check_belonging(self) -> None:
-        """Refuse a source that has nothing to do with these photos."""
-        some = next(iter(self._results.photos))
-        if self._model and not self._names:
-            other = next(iter(self._model.views))
-            raise NoInputError(
-                f"{self._model.folder}: none of its images is a photo of this run "
-                f"(it has {other!r}, the run {some!r}); is it of other photos?"
-            )
-        reference = self._reference
-        if reference and not any(reference.find(name) for name in self._results.photos):
-            raise NoInputError(
-                f"{reference.options.folder}: no reference is named like a photo of this run, "
-                f"such as {some!r}; .npy, .png and .ply are looked for"
-            )
+        if self._reference:
+            self._reference.check(results.photos)
 
     def fit(self, result: Result) -> _Fit:
         """Fit one photo to its own points."""

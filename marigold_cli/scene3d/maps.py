@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import imagecodecs
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.batch.folder import Workplace
-from marigold_cli.depth import Floats
 from marigold_cli.files.atomic import write_durably
+from marigold_cli.files.npy import encode_npy
 from marigold_cli.scene3d.alignment import (
     CONSISTENT_SUFFIX,
     METRIC_SUFFIX,
@@ -129,10 +128,3 @@ def enlarge(marks: Marks, shape: tuple[int, int]) -> Marks:
     rows = np.arange(shape[0]) * marks.shape[0] // shape[0]
     columns = np.arange(shape[1]) * marks.shape[1] // shape[1]
     return marks[np.ix_(rows, columns)]
-
-
-def encode_npy(values: Floats) -> bytes:
-    """Make a float32 file of NumPy's own format."""
-    file = BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(values, np.float32), allow_pickle=False)
-    return file.getvalue()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from marigold_cli.depth import Floats
+from marigold_cli.depth import DepthKind, Floats
 from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.readers import read_map
 from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.names import stem_of
 
@@ -66,9 +67,7 @@ def read_normals(folder: Path, name: str, shape: tuple[int, int]) -> Floats:
     """
     path = folder / (stem_of(name) + NORMALS_SUFFIX)
     try:
-        normals = np.asarray(np.load(path, allow_pickle=False), np.float32)
-        if normals.ndim != 3 or normals.shape[2] != 3:
-            raise ValueError(f"shape {normals.shape}, [H, W, 3] is needed")
+        normals = read_map(path.read_bytes(), DepthKind.NORMALS)
     except (OSError, ValueError) as error:
         raise ImageError(Kind.FORMAT, f"{path}: no normals ({error})") from error
     rows = np.arange(shape[0]) * normals.shape[0] // shape[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 
 from marigold_cli.errors import ImageError, Kind, NoInputError, UsageError
+from marigold_cli.files.readers import read_plane, read_steps
 from marigold_cli.scene3d.camera import Camera, Doubles
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.observations import Observations
@@ -32,6 +33,19 @@ class Reference:
         self.options = options
         if not options.folder.is_dir():
             raise NoInputError(f"{options.folder}: no folder of reference depth")
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse references that have nothing to do with these photos.
+
+        Raises:
+            NoInputError: not one photo has a reference.
+        """
+        known = list(names)
+        if not any(self.find(name) for name in known):
+            raise NoInputError(
+                f"{self.options.folder}: no reference is named like a photo of this run, "
+                f"such as {known[0]!r}; .npy, .png and .ply are looked for"
+            )
 
     def find(self, name: str) -> Path | None:
         """The file of a photo; None: there is none."""
@@ -62,16 +76,10 @@ class Reference:
             raise ImageError(Kind.FORMAT, f"{path}: cannot be read ({error})") from error
 
     def _read_map(self, path: Path) -> Doubles:
-        if path.suffix == ".npy":
-            values = np.asarray(np.load(path, allow_pickle=False), np.float64)
-        else:
-            steps = imagecodecs.png_decode(path.read_bytes())
-            if steps.dtype != np.uint16:
-                raise ValueError(f"{steps.dtype} where 16 bits are needed")
-            values = steps * self.options.step
-        if values.ndim != 2:
-            raise ValueError(f"{values.ndim} dimensions where 2 are needed")
-        return values
+        data = path.read_bytes()
+        if path.suffix == ".png":
+            return read_steps(data).astype(np.float64) * self.options.step
+        return read_plane(data).astype(np.float64)
 
     def _observe_points(
         self, points: Doubles, shape: tuple[int, int], camera: Camera | None

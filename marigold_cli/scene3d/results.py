@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import imagecodecs
-import numpy as np
-import OpenEXR
-import tifffile
 
 from marigold_cli.batch.folder import read_binding
 from marigold_cli.batch.journal import fold
 from marigold_cli.batch.records import Done, OutputFile
-from marigold_cli.depth import DepthKind, Floats
+from marigold_cli.depth import DepthKind, Floats, Modality
 from marigold_cli.errors import ImageError, Kind, NoInputError
 from marigold_cli.files.names import DEPTH_SUFFIXES, UNCERTAINTY_SUFFIXES
+from marigold_cli.files.readers import read_map
+
+_BEST_FIRST = ("npy", "tiff", "exr", "png")  # what opens fastest, then what loses least
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,7 @@ class Results:
         Raises:
             ImageError: the file is missing or damaged.
         """
-        values = _load(photo.depth)
-        if photo.depth.suffix == ".png":
-            values = _from_steps(values, self.kind)
+        values = _load(photo.depth, self.kind)
         return 1 - values if self.inverted else values
 
     def load_uncertainty(self, photo: Result) -> Floats | None:
@@ -71,10 +66,7 @@ class Results:
         Raises:
             ImageError: the file is missing or damaged.
         """
-        if photo.uncertainty is None:
-            return None
-        values = _load(photo.uncertainty)
-        return _from_steps(values, self.kind) if photo.uncertainty.suffix == ".png" else values
+        return _load(photo.uncertainty, self.kind) if photo.uncertainty else None
 
 
 def read_results(out: Path) -> Results:
@@ -87,6 +79,9 @@ def read_results(out: Path) -> Results:
     if binding is None or state.run is None:
         raise NoInputError(f"{out}: no finished run here; name the folder given as --out")
     settings = binding.settings
+    kind = DepthKind(str(settings.get("kind")))
+    if kind.modality is not Modality.DEPTH:
+        raise NoInputError(f"{out}: holds {kind}, not depth; name a run of a depth model")
     done = (entry.done for entry in state.entries.values() if entry.done)
     found = [_result(out, record) for record in done if record.fp == binding.fingerprint]
     photos = {photo.name: photo for photo in found if photo}
@@ -96,7 +91,7 @@ def read_results(out: Path) -> Results:
         )
     return Results(
         out=out,
-        kind=DepthKind(str(settings.get("kind"))),
+        kind=kind,
         inverted=bool(settings.get("invert")),
         grid=str(settings.get("grid")),
         photos=dict(sorted(photos.items())),
@@ -112,62 +107,20 @@ def _result(out: Path, done: Done) -> Result | None:
 
 
 def _best(done: Done, suffixes: dict[str, str]) -> OutputFile | None:
-    """The file that loses least and opens fastest."""
-    for form in _READERS:
+    """The file to be read; None: there is none in numbers."""
+    for form in _BEST_FIRST:
         for file in done.outputs:
             if file.path.endswith(suffixes[form]):
                 return file
     return None
 
 
-def _load(path: Path) -> Floats:
+def _load(path: Path, kind: DepthKind) -> Floats:
     try:
-        reader = next(read for form, read in _READERS.items() if _has_form(path, form))
-        values = reader(path)
-        if values.ndim != 2:
-            raise ValueError(f"{values.ndim} dimensions")
-        return values
+        return read_map(path.read_bytes(), kind)
     except FileNotFoundError as error:
         raise ImageError(Kind.MISSING, f"{path}: is gone; run again to make it anew") from error
-    except Exception as error:  # damaged bytes come out of decoders as nearly any exception
+    except (OSError, ValueError) as error:
         raise ImageError(
             Kind.FORMAT, f"{path}: damaged ({error}); run again with --check hash"
         ) from error
-
-
-def _has_form(path: Path, form: str) -> bool:
-    return path.suffix == Path(DEPTH_SUFFIXES[form]).suffix
-
-
-def _read_npy(path: Path) -> Floats:
-    return np.asarray(np.load(path, allow_pickle=False), np.float32)
-
-
-def _read_tiff(path: Path) -> Floats:
-    return np.asarray(tifffile.imread(path), np.float32)
-
-
-def _read_exr(path: Path) -> Floats:
-    return np.asarray(OpenEXR.File(str(path)).channels()["Z"].pixels, np.float32)
-
-
-def _read_png(path: Path) -> Floats:
-    steps = imagecodecs.png_decode(path.read_bytes())
-    if steps.dtype != np.uint16:
-        raise ValueError(f"{steps.dtype} instead of 16 bits")
-    return np.asarray(steps, np.float32)
-
-
-_READERS: dict[str, Callable[[Path], Floats]] = {
-    "npy": _read_npy,
-    "tiff": _read_tiff,
-    "exr": _read_exr,
-    "png": _read_png,
-}
-
-
-def _from_steps(steps: Floats, kind: DepthKind) -> Floats:
-    """Undo what the PNG writer does to values."""
-    if kind is DepthKind.METRIC:
-        return np.where(steps > 0, steps / np.float32(1000), np.float32(np.nan))
-    return steps / np.float32(65535)

@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import os
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from marigold_cli.checkpoints import predictor
+from marigold_cli.depth import DepthMap
+from marigold_cli.files.decode import Photo
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
 
@@ -199,3 +208,159 @@ def test_an_export_that_cannot_be_is_refused(
 
     assert answer.code == code
     assert message in " ".join(answer.err.split())
+
+
+@dataclass
+class Painted:
+    """A perfect model of photos whose brightness is their depth."""
+
+    long_edge: int | None = None
+    batch_size: int = 1
+    name: str = "painted"
+    device: str = "cpu"
+    dtype: str = "float32"
+    reason: str = "there is no other"
+    before: Callable[[], object] = lambda: None
+
+    def predict(
+        self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
+    ) -> list[DepthMap]:
+        self.before()
+        return [DepthMap(photo.pixels[..., 0].astype(np.float32) / 255) for photo in photos]
+
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+        rows = np.arange(size[0]) * depth.shape[0] // size[0]
+        columns = np.arange(size[1]) * depth.shape[1] // size[1]
+        return replace(depth, values=depth.values[np.ix_(rows, columns)])
+
+
+@pytest.fixture
+def painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Painted:
+    """Two photos that are painted with their depth, their sparse model, and who can read them."""
+    true = ramp(0.5)
+    pixels = np.round((true - true.min()) / np.ptp(true) * 255).astype(np.uint8)
+    (tmp_path / "photos").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.stack([pixels] * 3, axis=-1)).save(tmp_path / f"photos/{name}.png")
+    write_model(tmp_path / "sparse", ["a.png", "b.png", "c.png"])
+    model = Painted()
+    monkeypatch.setattr(predictor, "open_predictor", lambda *_: model)
+    return model
+
+
+@pytest.fixture
+def run(call: Call, tmp_path: Path, painted: Painted) -> Call:
+    """`marigold run --colmap` on the painted photos."""
+
+    def run(*more: str | Path) -> Any:
+        line = ["run", tmp_path / "photos", "--out", tmp_path / "depths", "--model", "tiny"]
+        where = [] if "--colmap" in more else ["--colmap", tmp_path]
+        return call(*line, "--device", "cpu", *where, *more)
+
+    return run
+
+
+def add_noise(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photos/c.png")
+
+
+def test_a_run_with_a_model_makes_metric_depth(run: Call, tmp_path: Path) -> None:
+    answer = run()
+
+    assert answer.code == 0
+    assert "with 2 of 2 photos" in answer.err
+    assert "2 photos in the unit of the model, 0 refused" in answer.err
+    for name in ("a", "b"):
+        depth = np.load(tmp_path / f"depths/{name}_metric.npy")
+        assert np.abs(depth / ramp(0.5) - 1).max() < 5e-3
+
+
+@pytest.mark.parametrize(("share", "code"), [("any", 10), ("50%", 0)])
+def test_a_refused_photo_counts_as_a_failed_one(
+    run: Call, tmp_path: Path, share: str, code: int
+) -> None:
+    add_noise(tmp_path)
+
+    answer = run("--fail-on", share, "--json", "--quiet")
+
+    assert answer.code == code
+    assert answer.err.startswith("refused: c.png: ")
+    facts = json.loads(answer.out)
+    assert (facts["done"], facts["exit_code"]) == (3, code)
+    assert [photo["accepted"] for photo in facts["alignment"]["photos"]] == [True, True, False]
+    assert not (tmp_path / "depths/c_metric.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (["--colmap", "nowhere"], 4, "no sparse model here"),
+        (["--grid", "upright"], 2, "leave --grid upright out"),
+        (["--format", "color"], 2, "add --format npy"),
+        (["--exclude", "[ab].png"], 4, "is it of other photos?"),
+    ],
+)
+@pytest.mark.parametrize("how", [[], ["--dry-run"]])
+def test_what_cannot_be_aligned_is_refused_before_any_photo_is_computed(
+    run: Call, tmp_path: Path, how: list[str], more: list[str], code: int, message: str
+) -> None:
+    add_noise(tmp_path)
+    (tmp_path / "photos/c.png").rename(tmp_path / "photos/stranger.png")
+
+    answer = run(*more, *how)
+
+    assert answer.code == code
+    assert message in " ".join(answer.err.split())
+    assert not (tmp_path / "depths").exists()
+
+
+def test_an_interrupted_run_is_aligned_once_it_is_finished(
+    run: Call, tmp_path: Path, painted: Painted
+) -> None:
+    painted.before = lambda: os.kill(os.getpid(), signal.SIGINT)
+    stopped = run("--json")
+    painted.before = lambda: None
+
+    assert stopped.code == 130
+    assert json.loads(stopped.out)["done"] == 1
+    assert json.loads(stopped.out)["alignment"] is None
+    assert not (tmp_path / "depths/alignment.json").exists()
+
+    resumed, again = run("--json"), run("--json")
+
+    for answer in (resumed, again):
+        facts = json.loads(answer.out)
+        assert facts["done"] + facts["skipped"] == 2
+        assert [photo["accepted"] for photo in facts["alignment"]["photos"]] == [True, True]
+
+
+def test_a_model_that_is_gone_by_the_end_is_told_beside_what_was_done(
+    run: Call, tmp_path: Path, painted: Painted
+) -> None:
+    painted.before = lambda: shutil.rmtree(tmp_path / "sparse", ignore_errors=True)
+
+    answer = run("--json")
+
+    facts = json.loads(answer.out)
+    assert (answer.code, facts["exit_code"], facts["done"]) == (4, 4, 2)
+    assert "no sparse model" in facts["error"]
+    assert "no sparse model" in answer.err
+
+
+def test_a_run_without_photos_that_could_be_read_is_not_aligned(run: Call, tmp_path: Path) -> None:
+    for path in (tmp_path / "photos").iterdir():
+        path.write_bytes(b"no picture")
+
+    answer = run("--json")
+
+    assert answer.code == 10
+    assert json.loads(answer.out)["alignment"] is None
+
+
+def test_a_shard_leaves_aligning_to_when_all_are_done(run: Call, tmp_path: Path) -> None:
+    answer = run("--shard", "1/2")
+
+    assert answer.code == 2
+    assert "when all shards are done: marigold align" in answer.err
+    assert not (tmp_path / "depths").exists()

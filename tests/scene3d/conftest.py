@@ -206,6 +206,37 @@ def aerial() -> World:
 WORLDS = {"room": room, "street": street, "aerial": aerial}
 
 
+@cache
+def walk_through(kind: str, seed: int, count: int = 6) -> World:
+    """A random scene of the package's renderer, seen by a camera that walks sideways."""
+    from random import Random
+
+    import torch
+
+    from marigold_cli.scenes import rooms, streets, tabletops
+    from marigold_cli.scenes.batch import draft
+    from marigold_cli.scenes.camera import look_along
+    from marigold_cli.scenes.render import SKY_DEPTH, render_drafts
+
+    kinds = {"room": rooms.sample_room, "street": streets.sample_street}
+    scene = {**kinds, "tabletop": tabletops.sample_tabletop}[kind](Random(seed))
+    angles = torch.tensor([[scene.heading], [scene.pitch], [scene.roll]])
+    right, up, forward = look_along(*angles)[0].double().numpy()
+    rotation = np.stack([right, -up, forward])
+    world = World((), focal=WIDTH / 2 / np.tan(scene.field_of_view / 2))
+    step = 0.03 * float(np.median(render_drafts([draft(scene, 0)], HEIGHT, WIDTH).depth))
+    places = [np.array(scene.camera) + (n - count / 2) * step * right for n in range(count)]
+    drafts = [draft(replace(scene, camera=tuple(place)), 0) for place in places]
+    views = render_drafts(drafts, HEIGHT, WIDTH)
+    for number, (place, z, rgb) in enumerate(zip(places, views.depth, views.rgb, strict=True)):
+        depth = z[0].double().numpy().copy()
+        depth[depth >= SKY_DEPTH] = 200.0
+        colours = (rgb.permute(1, 2, 0) * 255).byte().numpy()
+        name = f"{kind}_{number}.png"
+        world.shots.append(Shot(name, rotation, -rotation @ place, depth, colours))
+    return world
+
+
 # --- sparse points: what structure from motion would know of a world
 
 
@@ -406,14 +437,17 @@ class Site:
     def scene(self) -> Path:
         return self.root / "scene"
 
-    def survey(self, write: Callable[[World, Points, Path], Path] = write_text) -> Path:
-        """Write the sparse model and the photos as COLMAP's dense workspace has them."""
-        write(self.world, self.points, self.scene / "sparse")
+    def survey(self) -> Path:
+        """Write the sparse model where COLMAP's dense workspace has it."""
+        write_binary(self.world, self.points, self.scene / "sparse")
+        return self.scene
+
+    def photograph(self) -> None:
+        """Write the photos where COLMAP's dense workspace has them."""
         for shot in self.world.shots:
             path = self.scene / "images" / shot.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(shot.colours).save(path)
-        return self.scene
+            Image.fromarray(shot.colours).save(path, compress_level=1)
 
     def predict(
         self,
@@ -445,10 +479,23 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return Site(tmp_path, *survey_of(request.param))
 
 
+@pytest.fixture(params=["room", "street", "tabletop"])
+def rendered(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    """Scenes of the package's own renderer."""
+    world = walk_through(request.param, seed=1)
+    return Site(tmp_path, world, scatter(world))
+
+
+@pytest.fixture(scope="session")
+def make_indoors() -> Callable[[Path], Site]:
+    """The room alone, in any folder."""
+    return lambda root: Site(root, *survey_of("room"))
+
+
 @pytest.fixture
-def indoors(tmp_path: Path) -> Site:
+def indoors(tmp_path: Path, make_indoors: Callable[[Path], Site]) -> Site:
     """The room alone."""
-    return Site(tmp_path, *survey_of("room"))
+    return make_indoors(tmp_path)
 
 
 @pytest.fixture
@@ -457,13 +504,13 @@ def writers() -> dict[str, Callable[[World, Points, Path], Path]]:
     return {"text": write_text, "binary": write_binary}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def models() -> dict[str, Callable[[Array], Array]]:
     """Perfect models of both kinds."""
     return {"depth": affine_depth, "disparity": affine_disparity}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def finish() -> Callable[..., Path]:
     return finish_run
 

@@ -23,6 +23,11 @@ Models = dict[str, Callable[..., Any]]
 KINDS = {"depth": DepthKind.AFFINE_DEPTH, "disparity": DepthKind.AFFINE_DISPARITY}
 
 
+def fit(site: Site, **more: Any) -> Alignment:
+    """Align every photo by itself, unless a test wants more."""
+    return align(AlignOptions(site.out, site.scene, fsync=False, **{"refine": False, **more}))
+
+
 def metric(site: Site, name: str) -> np.ndarray:
     return np.load(site.out / name.replace(".png", "_metric.npy"))
 
@@ -50,10 +55,24 @@ def test_depth_is_metric_to_half_a_percent_with_noisy_and_wrong_points(
     site.survey()
     site.predict(models[domain], KINDS[domain])
 
-    found = align(AlignOptions(site.out, site.scene, fsync=False, refine=refine))
+    found = fit(site, refine=refine)
 
     assert found.rejected == {}
     assert max(errors(site, found)) < 0.005
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", KINDS)
+def test_depth_of_rendered_scenes_is_metric_to_half_a_percent(
+    rendered: Site, models: Models, domain: str
+) -> None:
+    rendered.survey()
+    rendered.predict(models[domain], KINDS[domain])
+
+    found = fit(rendered, refine=True)
+
+    assert found.rejected == {}
+    assert max(errors(rendered, found)) < 0.005
 
 
 def test_plain_least_squares_would_be_far_off(site: Site, models: Models) -> None:
@@ -75,8 +94,8 @@ def test_refining_together_lowers_disagreement_and_error(
     site.survey()
     site.predict()
 
-    alone = errors(site, align(AlignOptions(site.out, site.scene, fsync=False, refine=False)))
-    together = align(AlignOptions(site.out, site.scene, fsync=False))
+    alone = errors(site, fit(site))
+    together = fit(site, refine=True)
 
     assert together.disagreement is not None
     before, after = together.disagreement
@@ -88,7 +107,7 @@ def test_the_record_is_read_back_as_it_was_written(indoors: Site) -> None:
     indoors.survey()
     indoors.predict()
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False, metres=2.5))
+    found = fit(indoors, refine=True, metres=2.5)
 
     assert load_alignment(indoors.out) == found
     table = (indoors.out / "alignment.csv").read_text().splitlines()
@@ -101,9 +120,9 @@ def test_metres_scale_the_maps_and_nothing_else(indoors: Site) -> None:
     indoors.predict()
     name = indoors.world.shots[0].name
 
-    first = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    first = fit(indoors)
     units = metric(indoors, name)
-    second = align(AlignOptions(indoors.out, indoors.scene, fsync=False, metres=2.5))
+    second = fit(indoors, metres=2.5)
 
     assert np.abs(metric(indoors, name) / units - 2.5).max() < 1e-5
     assert first.photos == second.photos
@@ -114,7 +133,7 @@ def test_any_format_with_numbers_will_do(indoors: Site, formats: tuple[str, ...]
     indoors.survey()
     indoors.predict(formats=formats)
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert len(errors(indoors, found)) == 6
     assert max(errors(indoors, found)) < 0.005
@@ -128,7 +147,7 @@ def test_inverted_depth_is_turned_back(indoors: Site, finish: Any, models: Model
     }
     finish(indoors.out, maps)
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert max(errors(indoors, found)) < 0.005
 
@@ -141,7 +160,7 @@ def test_maps_at_processing_size_are_aligned(indoors: Site, finish: Any, models:
     }
     finish(indoors.out, maps)
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert found.rejected == {}
     true = indoors.world.shots[0].depth[1::2, 1::2]
@@ -178,7 +197,7 @@ def test_a_photo_that_does_not_fit_is_refused_by_name_and_never_metric(
 ) -> None:
     name = spoil(indoors, finish, models, change)
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False, masks=True))
+    found = fit(indoors, masks=True)
 
     assert reason in only(found, name)
     assert not (indoors.out / name.replace(".png", "_metric.npy")).exists()
@@ -198,9 +217,7 @@ def test_a_photo_that_agrees_with_its_points_alone_is_refused_by_its_neighbours(
 
     name = spoil(indoors, finish, models, shift_between_points)
 
-    found = align(
-        AlignOptions(indoors.out, indoors.scene, fsync=False, gates=Gates(min_agreement=0.7))
-    )
+    found = fit(indoors, gates=Gates(min_agreement=0.7))
 
     assert "neighbouring views confirm only" in only(found, name)
 
@@ -213,11 +230,7 @@ def test_points_in_one_corner_are_not_enough(indoors: Site) -> None:
     indoors.survey()
     indoors.predict()
 
-    found = align(
-        AlignOptions(
-            indoors.out, indoors.scene, fsync=False, gates=Gates(min_points=5, min_coverage=0.3)
-        )
-    )
+    found = fit(indoors, gates=Gates(min_points=5, min_coverage=0.3))
 
     assert "of the picture only" in only(found, indoors.world.shots[1].name)
 
@@ -227,7 +240,7 @@ def test_a_photo_that_was_not_registered_is_named(indoors: Site, finish: Any) ->
     values = DepthMap(np.random.default_rng(0).random((144, 192)).astype(np.float32))
     finish(indoors.out, {"stranger.jpg": values, indoors.world.shots[0].name: values})
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert found.rejected["stranger.jpg"].reason == "the sparse model does not have it"
 
@@ -237,10 +250,10 @@ def test_a_second_alignment_takes_back_what_is_no_longer_metric(
 ) -> None:
     indoors.survey()
     indoors.predict()
-    align(AlignOptions(indoors.out, indoors.scene, fsync=False, masks=True))
+    fit(indoors, masks=True)
     name = spoil(indoors, finish, models, lambda values: 1 - values)
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     left = {path.relative_to(indoors.out).as_posix() for path in indoors.out.rglob("*_metric.npy")}
     assert left == {other.replace(".png", "_metric.npy") for other in found.accepted}
@@ -254,7 +267,7 @@ def test_a_damaged_map_is_named(indoors: Site) -> None:
     path = indoors.out / "room/04_depth.npy"
     path.write_bytes(path.read_bytes()[:500])
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert "damaged" in only(found, "room/04.png")
 
@@ -266,7 +279,7 @@ def test_a_model_of_other_photos_is_refused_and_nothing_is_written(
     finish(indoors.out, {"holiday.jpg": DepthMap(np.zeros((4, 4), np.float32))})
 
     with pytest.raises(NoInputError, match="is it of other photos"):
-        align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+        fit(indoors)
 
     assert not (indoors.out / "alignment.json").exists()
 
@@ -276,7 +289,7 @@ def test_a_model_without_points_refuses_every_photo(indoors: Site) -> None:
     indoors.survey()
     indoors.predict()
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert {photo.reason for photo in found.photos} == {"only 0 points, 30 are needed"}
 
@@ -286,7 +299,7 @@ def test_absurd_points_give_no_absurd_depth(indoors: Site) -> None:
     indoors.survey()
     indoors.predict()
 
-    found = align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    found = fit(indoors)
 
     assert found.accepted == {}
 
@@ -300,7 +313,7 @@ def test_depth_that_was_turned_upright_is_refused(
     finish(indoors.out, {shot.name: DepthMap(values)}, grid="upright")
 
     with pytest.raises(RefusedError, match="--grid stored"):
-        align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+        fit(indoors)
 
 
 def test_a_folder_without_a_run_and_a_call_without_a_source_are_refused(tmp_path: Path) -> None:
@@ -329,7 +342,7 @@ def test_masks_tell_confirmed_from_contradicted(indoors: Site, finish: Any, mode
 
     name = spoil(indoors, finish, models, raise_a_patch)
 
-    align(AlignOptions(indoors.out, indoors.scene, fsync=False, masks=True))
+    fit(indoors, masks=True)
 
     marks = imagecodecs.png_decode(
         (indoors.out / name.replace(".png", "_consistent.png")).read_bytes()

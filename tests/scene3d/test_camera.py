@@ -35,6 +35,7 @@ def test_rays_undo_the_projection(camera: Camera) -> None:
     assert np.abs(camera.project(rays * 3.7) - pixels).max() < 1e-8
 
 
+@pytest.mark.readers
 @pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.model)
 def test_pixels_are_those_of_colmap(camera: Camera) -> None:
     pycolmap = pytest.importorskip("pycolmap")

@@ -132,6 +132,7 @@ def test_a_missing_camera_and_an_unknown_one_are_named(
         read_model(folder)
 
 
+@pytest.mark.readers
 @pytest.mark.parametrize("form", ["text", "binary"])
 def test_models_with_rigs_and_frames_are_read_as_colmap_reads_them(
     tmp_path: Path, form: str

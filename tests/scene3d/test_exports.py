@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,19 +30,34 @@ REFUSED = 3  # the photo that the model is wrong about
 EVERYTHING = TrustOptions(None, None, consistent=False)
 
 
-@pytest.fixture
-def aligned(indoors: Site, finish: Any, models: Any, writers: Any) -> Site:
-    """A scene in which one photo is not metric."""
-    indoors.survey(writers["binary"])
-    shutil.copytree(indoors.scene / "sparse", indoors.scene / "sparse" / "0")
+@pytest.fixture(scope="module")
+def aligned_once(
+    tmp_path_factory: pytest.TempPathFactory, make_indoors: Any, finish: Any, models: Any
+) -> Site:
+    """A scene in which one photo is not metric; not to be changed."""
+    site = make_indoors(tmp_path_factory.mktemp("aligned"))
+    site.survey()
+    site.photograph()
+    shutil.copytree(site.scene / "sparse", site.scene / "sparse" / "0")
     maps = {
         shot.name: DepthMap(models["depth"](shot.depth).astype(np.float32))
-        for shot in indoors.world.shots
+        for shot in site.world.shots
     }
-    maps[indoors.world.shots[REFUSED].name] = DepthMap(np.zeros((144, 192), np.float32))
-    finish(indoors.out, maps)
-    align(AlignOptions(indoors.out, indoors.scene, fsync=False))
-    return indoors
+    maps[site.world.shots[REFUSED].name] = DepthMap(np.zeros((144, 192), np.float32))
+    finish(site.out, maps)
+    fit(site)
+    return site
+
+
+@pytest.fixture
+def aligned(aligned_once: Site, tmp_path: Path) -> Site:
+    """A copy of that scene."""
+    shutil.copytree(aligned_once.root, tmp_path, dirs_exist_ok=True)
+    return replace(aligned_once, root=tmp_path)
+
+
+def fit(site: Site, **more: Any) -> None:
+    align(AlignOptions(site.out, site.scene, fsync=False, refine=False, **more))
 
 
 def run(site: Site, layout: str, **more: Any) -> Exported:
@@ -113,6 +129,7 @@ def test_colmap_has_planar_maps_masks_and_its_list(aligned: Site) -> None:
     assert "--StereoFusion.mask_path" in done.advice[0]
 
 
+@pytest.mark.readers
 def test_pycolmap_reads_the_depth_maps(aligned: Site) -> None:
     pycolmap = pytest.importorskip("pycolmap")
     run(aligned, "colmap")
@@ -290,6 +307,7 @@ def test_open3d_gets_depth_and_cameras(aligned: Site) -> None:
     assert "depth_scale=1000" in done.advice[0]
 
 
+@pytest.mark.readers
 def test_open3d_itself_puts_the_points_on_the_surfaces(aligned: Site) -> None:
     open3d = pytest.importorskip("open3d", exc_type=ImportError)
     run(aligned, "open3d")
@@ -337,7 +355,7 @@ def test_uncertain_pixels_are_left_out(indoors: Site, finish: Any, models: Any) 
         for shot in indoors.world.shots
     }
     finish(indoors.out, maps)
-    align(AlignOptions(indoors.out, indoors.scene, fsync=False))
+    fit(indoors)
 
     run(indoors, "openmvs", trust=TrustOptions(edges=None, uncertainty=0.1))
 
@@ -354,7 +372,7 @@ def test_contradicted_pixels_are_left_out(indoors: Site, finish: Any, models: An
     }
     maps["room/02.png"].values[60:84, 80:110] *= 0.6
     finish(indoors.out, maps)
-    align(AlignOptions(indoors.out, indoors.scene, fsync=False, masks=True))
+    fit(indoors, masks=True)
 
     run(indoors, "openmvs", trust=TrustOptions(None, None, consistent=True))
     strict = np.load(indoors.scene / "openmvs_depths/02.npy")
@@ -365,16 +383,18 @@ def test_contradicted_pixels_are_left_out(indoors: Site, finish: Any, models: An
     assert full.all()
 
 
-def test_disparity_is_exported_as_depth(site: Site, models: Any) -> None:
-    site.survey()
-    site.predict(models["disparity"], DepthKind.AFFINE_DISPARITY)
-    align(AlignOptions(site.out, site.scene, fsync=False))
+def test_disparity_is_exported_as_depth(indoors: Site, models: Any) -> None:
+    indoors.survey()
+    indoors.predict(models["disparity"], DepthKind.AFFINE_DISPARITY)
+    fit(indoors)
 
-    done = run(site, "metashape", trust=EVERYTHING)
+    done = run(indoors, "metashape", trust=EVERYTHING)
 
     assert done.refused == {}
-    for shot in site.world.shots:
-        depth = tifffile.imread(site.scene / "metashape_depths" / shot.name.replace(".png", ".tif"))
+    for shot in indoors.world.shots:
+        depth = tifffile.imread(
+            indoors.scene / "metashape_depths" / shot.name.replace(".png", ".tif")
+        )
         known = (depth > 0) & (shot.depth < 100)
         assert np.median(np.abs(depth / shot.depth - 1)[known]) < 0.005
 
@@ -405,7 +425,7 @@ def test_a_later_export_takes_back_what_is_no_longer_metric(
     maps["room/00.png"] = maps["room/00.png"].invert().invert()
     maps["room/00.png"].values[:] = 1 - maps["room/00.png"].values
     finish(aligned.out, maps)
-    align(AlignOptions(aligned.out, aligned.scene, fsync=False))
+    fit(aligned)
 
     run(aligned, "openmvs")
 

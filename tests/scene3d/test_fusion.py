@@ -20,14 +20,21 @@ from marigold_cli.scene3d.ply import read_ply
 Site = Any  # of conftest.py
 
 
-@pytest.mark.slow
+@pytest.mark.readers
 @pytest.mark.skipif(not shutil.which("colmap"), reason="needs the colmap program")
 def test_colmap_fuses_our_depth_onto_the_true_surfaces(
-    site: Site, writers: Any, scatter_points: Callable[..., Any]
+    site: Site, scatter_points: Callable[..., Any]
 ) -> None:
     site.points = scatter_points(site.world, wrong=0.05)
-    site.survey(writers["binary"])
-    site.predict(lambda depth: 0.15 + 0.6 * (depth - depth.min()) / np.ptp(np.minimum(depth, 100)))
+    site.survey()
+    site.photograph()
+    random = np.random.default_rng(0)
+
+    def put_through_a_random_affine(depth: np.ndarray) -> np.ndarray:
+        share = (depth - depth.min()) / np.ptp(np.minimum(depth, 100))
+        return random.uniform(0.02, 0.2) + random.uniform(0.4, 0.8) * share
+
+    site.predict(put_through_a_random_affine)
     align(AlignOptions(site.out, site.scene))
     done = export(ExportOptions(site.out, "colmap", site.scene))
 

@@ -18,6 +18,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert np.array_equal(read_ply(path), PLACES)
 
 
+@pytest.mark.readers
 def test_open3d_reads_places_normals_and_colours(tmp_path: Path) -> None:
     open3d = pytest.importorskip("open3d", exc_type=ImportError)
     path = tmp_path / "cloud.ply"

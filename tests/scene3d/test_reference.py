@@ -96,7 +96,7 @@ def test_a_missing_and_a_damaged_reference_are_named(indoors: Site) -> None:
     reasons = {name: photo.reason for name, photo in found.rejected.items()}
     assert reasons["room/01.png"] == "there is no reference for it"
     assert "cannot be read" in reasons["room/02.png"]
-    assert "3 dimensions" in reasons["room/03.png"]
+    assert "not one number for each pixel" in reasons["room/03.png"]
     assert len(reasons) == 3
 
 

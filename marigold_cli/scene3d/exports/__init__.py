@@ -1,4 +1,10 @@
-"""One tool's file contract for each module; a layout names and makes the files, nothing more."""
+"""What each tool reads: a layout names and makes its files, nothing more.
+
+all       layout (what they share)
+scenes    colmap (and OpenMVS by it), splats (3D Gaussian Splatting), nerfstudio, meshroom, open3d
+maps      arrays (OpenMVS, DN-Splatter, Metashape: one depth map an image)
+points    clouds (PLY)
+"""
 
 from marigold_cli.scene3d.exports.arrays import DnSplatterLayout, MetashapeLayout, OpenmvsLayout
 from marigold_cli.scene3d.exports.clouds import CloudLayout

@@ -16,8 +16,8 @@ from pathlib import PurePosixPath
 import tifffile
 
 from marigold_cli.errors import UsageError
+from marigold_cli.files.npy import encode_npy
 from marigold_cli.scene3d.exports.layout import Frame, Layout, Stage, blank
-from marigold_cli.scene3d.maps import encode_npy
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.sparse import View
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from marigold_cli.depth import Floats
 from marigold_cli.errors import NoInputError
+from marigold_cli.files.npy import encode_npy
 from marigold_cli.scene3d.exports.layout import (
     MOST_STEPS,
     Frame,
@@ -28,7 +29,6 @@ from marigold_cli.scene3d.exports.layout import (
     choose_step,
     encode_steps,
 )
-from marigold_cli.scene3d.maps import encode_npy
 from marigold_cli.scene3d.names import match_names, stem_of
 from marigold_cli.scene3d.sparse import View
 
