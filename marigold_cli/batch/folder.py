@@ -1,9 +1,9 @@
 """The output folder: what it is bound to, who is using it, and where unfinished files lie.
 
 OUT/marigold.json        the settings that the folder is bound to
-OUT/journal*.jsonl       see journal.py
-OUT/.marigold/tmp-*      one run's unfinished files, on the same file system as the outputs
-OUT/.marigold/lock       refuses a second run where locks work; nothing rests on it
+OUT/journal.jsonl        and OUT/.marigold/journal-*.jsonl: see journal.py
+OUT/.marigold/tmp-*      one process's unfinished files, on the same file system as the outputs
+OUT/.marigold/lock       keeps others out where locks work, see lock.py; nothing rests on it
 """
 
 from __future__ import annotations
@@ -21,15 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from marigold_cli.batch.lock import admitted
 from marigold_cli.batch.settings import Json, Settings, advice, differences, fingerprint
 from marigold_cli.depth import near_value
-from marigold_cli.errors import (
-    ForeignFileError,
-    OutputInUseError,
-    SettingsMismatchError,
-)
+from marigold_cli.errors import ForeignFileError, SettingsMismatchError
 from marigold_cli.files.disk import output_errors, read_plain, sync_folder, write_new
 
 BINDING = "marigold.json"
@@ -41,11 +36,12 @@ _NO_LINK = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 
 @dataclass(frozen=True)
 class Workplace:
-    """An output folder in use by this run."""
+    """An output folder in use by this process."""
 
     root: Path
-    temporary: Path  # for this run alone
+    temporary: Path  # for this process alone
     fsync: bool
+    party: str | None = None  # the words that let others in beside it
 
 
 @dataclass(frozen=True)
@@ -138,8 +134,13 @@ def has_leftovers(out: Path) -> bool:
 
 
 @contextlib.contextmanager
-def occupied(out: Path, fsync: bool) -> Iterator[Workplace]:
-    """Make the folder, keep other runs out, and give this run a place for unfinished files.
+def occupied(out: Path, fsync: bool, party: str | None = None) -> Iterator[Workplace]:
+    """Make the folder, keep others out, and give this process a place for unfinished files.
+
+    Args:
+        out: The folder.
+        fsync: Whether to wait until the disk has it.
+        party: Processes that come with the same words may be at work together; None: alone.
 
     Raises:
         OutputInUseError: another run is at work here.
@@ -150,34 +151,16 @@ def occupied(out: Path, fsync: bool) -> Iterator[Workplace]:
     with output_errors(out):
         _make_folders(out, fsync)
         _make_private(hidden)
-    with _lock(hidden / "lock"):
-        _sweep(hidden)
+    with admitted(hidden / "lock", party) as is_first:
+        if is_first:
+            _sweep(hidden)
         temporary = hidden / f"tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         with output_errors(out):
             temporary.mkdir(mode=0o700)
         try:
-            yield Workplace(out, temporary, fsync)
+            yield Workplace(out, temporary, fsync, party)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise ForeignFileError(f"{path}: a link or no plain file, so it is no lock; move it away")
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise OutputInUseError(
-            f"{path.parent.parent}: another run is at work; wait for it or choose another --out"
-        ) from error
-    except (OSError, NotImplementedError):  # no locks here: no promise rests on them, so go on
-        pass
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make_folders(out: Path, fsync: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from marigold_cli.batch.shard import Shard
 from marigold_cli.depth import Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.files.colormap import COLORMAPS
@@ -92,13 +93,32 @@ class Policy:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that `marigold run` was asked."""
+    """Everything that `marigold run` was asked.
+
+    Attributes:
+        inputs: Photos, folders or globs.
+        listed: Entries of --files-from.
+        out: Where the results go.
+        selection: Which of the photos are taken.
+        predict: What is done to each.
+        model: With which checkpoint.
+        output: What is written of it.
+        policy: How a run treats what is there and what goes wrong.
+        devices: One worker on each of them; empty: one worker on the model's device.
+        shard: The part of the photos that is looked after; None: all.
+        party: Words that let several processes be at work in one folder; None: this one alone.
+        run_id: What the run is called where it may begin once more because a worker died.
+    """
 
     inputs: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()  # entries of --files-from
+    listed: tuple[str, ...] = ()
     out: Path = Path("depths")
     selection: Selection = field(default_factory=Selection)
     predict: PredictOptions = field(default_factory=PredictOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     policy: Policy = field(default_factory=Policy)
+    devices: tuple[str, ...] = ()
+    shard: Shard | None = None
+    party: str | None = None
+    run_id: str = ""

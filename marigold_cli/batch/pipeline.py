@@ -4,106 +4,84 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from marigold_cli.batch.ahead import WriteBehind, map_ahead
+from marigold_cli.batch.claims import Claims, cost
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.journal import Journal
-from marigold_cli.batch.options import Policy
-from marigold_cli.batch.plan import Job, Plan
+from marigold_cli.batch.plan import Job
 from marigold_cli.batch.predictor import Predictor
-from marigold_cli.batch.progress import (
-    Event,
-    JobDone,
-    JobFailed,
-    JobStarted,
-    StepDone,
-    StopAsked,
-)
+from marigold_cli.batch.progress import JobDone, JobFailed, JobStarted, StepDone
 from marigold_cli.batch.records import Failed, Start
-from marigold_cli.batch.signals import Stop
+from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.stages import Loaded, Predicted, check_depth, commit, failure_of, load
 from marigold_cli.depth import DepthMap
-from marigold_cli.errors import ExitCode, ImageError, Kind, MarigoldError
+from marigold_cli.errors import ImageError, MarigoldError
 from marigold_cli.files.raster import DecodePolicy
 
 _CORES = os.cpu_count() or 1
 _DECODERS = min(4, _CORES)
 _WRITERS = max(2, min(8, _CORES))
 _BUDGET = 1 << 30  # decoded photos that wait for their prediction [bytes]
-_HOPELESS = 20  # if the first so many photos all fail for one reason, the run is broken
-_CAUSES: dict[str, ExitCode] = {  # what breaks a whole run rather than single photos
-    Kind.MISSING: ExitCode.NO_INPUT,
-    Kind.PERMISSION: ExitCode.NO_INPUT,
-    Kind.IO: ExitCode.NO_INPUT,
-    Kind.MEMORY: ExitCode.DEVICE,
-    Kind.NOT_FINITE: ExitCode.MODEL,
-    Kind.CONSTANT: ExitCode.MODEL,
-    Kind.ERROR: ExitCode.BUG,
-}
 
 
 class Dropped(BaseException):
     """The grace time is over: the photos in hand are given up."""
 
 
-@dataclass
-class Outcome:
-    """What came of the jobs so far; changed under its lock."""
-
-    done: int = 0
-    failed: dict[str, Failure] = field(default_factory=dict)  # by photo
-    error: Exception | None = None  # what ended the run
-    given_up: ExitCode | None = None  # set when too much failed
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def is_short_of(self, plan: Plan) -> bool:
-        """Whether jobs are left undone."""
-        return self.done + len(self.failed) < len(plan.jobs)
-
-    def failed_of(self, plan: Plan) -> tuple[Failure, ...]:
-        """Photos without a valid output, those passed over too, and folders that were not read."""
-        return (*plan.unread, *plan.passed_over, *self.failed.values())
+class Pause:
+    """What stands in the way of photos until those before it are predicted."""
 
 
 @dataclass
 class Pipeline:
-    """One run's stages and what they share."""
+    """The stages of one worker and what they share."""
 
-    plan: Plan
-    policy: Policy
+    shift: Shift
     predictor: Predictor
-    place: Workplace
+    claims: Claims
     journal: Journal
-    stop: Stop
-    tell: Callable[[Event], None]
-    outcome: Outcome = field(default_factory=Outcome)
+    _held: dict[str, int] = field(default_factory=dict)  # cost of photos not yet predicted
+    _lone: Job | None = None  # the next photo, if it must be alone
     _marks: dict[str, int] = field(default_factory=dict)  # of the start records
 
     def run(self) -> None:
-        """Work on all jobs, those that a process may have died of at the end and one by one."""
+        """Work until there is no photo left, at the end one by one on those that may kill."""
         with WriteBehind(_WRITERS) as writers:
-            self._work([job for job in self.plan.jobs if not job.alone], writers)
-            for job in self.plan.jobs:
-                if job.alone:
-                    writers.drain()
-                    self._work([job], writers)
-        if self.outcome.is_short_of(self.plan) and self.stop.signal is None:
-            self.tell(StopAsked(str(self.stop.reason)))
+            self._work(self._take(), writers)
+            while self._lone and not self.shift.stop.is_asked:
+                writers.drain()
+                self._work([self._lone], writers)
+                self._lone = self.claims.take()
 
-    def _work(self, jobs: Sequence[Job], writers: WriteBehind) -> None:
+    def _take(self) -> Iterator[Job | Pause]:
+        """Photos, as long as they may be worked on side by side."""
+        while not self.shift.stop.is_asked:
+            held = sum(tuple(self._held.values()))
+            if held and not self.claims.may_hold(held):
+                yield Pause()
+                continue
+            job = self.claims.take()
+            if job is None or job.alone:
+                self._lone = job
+                return
+            self._held[job.ref.name] = cost(job)
+            yield job
+
+    def _work(self, jobs: Iterable[Job | Pause], writers: WriteBehind) -> None:
         with contextlib.closing(self._groups(jobs)) as groups:
             for group in groups:
-                if self.stop.is_asked:
+                if self.shift.stop.is_asked:
                     break
                 self._predict(group, writers)
+                for loaded in group:
+                    self._held.pop(loaded.origin.job.ref.name, None)
 
-    def _groups(self, jobs: Sequence[Job]) -> Generator[list[Loaded], None, None]:
+    def _groups(self, jobs: Iterable[Job | Pause]) -> Generator[list[Loaded], None, None]:
         """Consecutive photos of equal shape, up to a batch."""
         group: list[Loaded] = []
         ahead = max(1, self.predictor.batch_size)
@@ -112,9 +90,11 @@ class Pipeline:
             for loaded in photos:
                 if loaded is None:
                     continue
-                if group and group[0].photo.pixels.shape != loaded.photo.pixels.shape:
+                if group and not _belongs(loaded, group):
                     yield group
                     group = []
+                if isinstance(loaded, Pause):
+                    continue
                 group.append(loaded)
                 if len(group) >= self.predictor.batch_size:  # it may shrink with the memory
                     yield group
@@ -122,22 +102,26 @@ class Pipeline:
         if group:
             yield group
 
-    def _load(self, job: Job) -> Loaded | None:
+    def _load(self, job: Job | Pause) -> Loaded | Pause | None:
         """Decode a photo in a thread; None: it failed, or it is not wanted any more."""
-        if self.stop.is_asked:
+        if isinstance(job, Pause):
+            return job
+        if self.shift.stop.is_asked:
             return None
-        start = Start(job.ref.name, self.plan.fingerprint, job.alone)
+        start = Start(job.ref.name, self.shift.plan.fingerprint, job.alone)
         self._marks[job.ref.name] = self.journal.note(start)
+        policy = DecodePolicy(self.shift.policy.max_pixels, self.predictor.long_edge)
         try:
-            return load(job, DecodePolicy(self.policy.max_pixels, self.predictor.long_edge))
+            return load(job, policy)
         except Exception as error:
+            self._held.pop(job.ref.name, None)
             self._fail(job, failure_of(job.ref.name, _of_one_photo(error)))
             return None
 
     def _predict(self, group: list[Loaded], writers: WriteBehind) -> None:
         names = tuple(loaded.origin.job.ref.name for loaded in group)
         for name in names:
-            self.tell(JobStarted(name))
+            self.shift.tell(JobStarted(name))
         began = time.monotonic()
         depths = self._attempt(group, names)
         seconds = (time.monotonic() - began) / len(group)
@@ -165,12 +149,12 @@ class Pipeline:
             self._fail(group[0].origin.job, failure)
             return
         for loaded in group:
-            if not self.stop.is_asked:
+            if not self.shift.stop.is_asked:
                 self._predict([loaded], writers)
 
     def _step(self, names: tuple[str, ...], step: int, steps: int) -> None:
-        self.tell(StepDone(names, step, steps))
-        if self.stop.grace == 0:
+        self.shift.tell(StepDone(names, step, steps))
+        if self.shift.stop.grace == 0:
             raise Dropped
 
     def _pass_on(self, predicted: Predicted, loaded: Loaded, writers: WriteBehind) -> None:
@@ -184,60 +168,43 @@ class Pipeline:
 
     def _commit(self, predicted: Predicted) -> None:
         """Write a photo's outputs and its record in a thread; raises nothing."""
-        if self.outcome.error:
+        if self.shift.outcome.error:
             return
         try:
             self._commit_or_fail(predicted)
         except Exception as error:
-            self.break_off(error)
+            self.shift.outcome.break_off(error)
 
     def _commit_or_fail(self, predicted: Predicted) -> None:
         job = predicted.origin.job
         try:
             # the start record tells a later run that a file without a done record is ours
             self.journal.settle(self._marks.pop(job.ref.name))
-            done = commit(predicted, self.plan, self.predictor, self.place)
+            done = commit(predicted, self.shift.plan, self.predictor, self.shift.place)
         except Exception as error:
             self._fail(job, failure_of(job.ref.name, _of_one_photo(error)))
             return
         self.journal.append(done)
-        with self.outcome.lock:
-            self.outcome.done += 1
-        self.tell(JobDone(done.input, done.secs, tuple(file.path for file in done.outputs)))
+        outputs = tuple(file.path for file in done.outputs)
+        self.shift.tell(JobDone(done.input, done.secs, outputs))
 
     def _fail(self, job: Job, failure: Failure) -> None:
         record = Failed(
             failure.name, failure.kind, failure.message, job.attempt, job.size, job.mtime_ns
         )
         self.journal.append(record)
-        with self.outcome.lock:
-            self.outcome.failed[failure.name] = failure
-            self._judge()
-        self.tell(JobFailed(failure.name, failure.kind, failure.message))
-
-    def _judge(self) -> None:
-        """Give up when too much failed, or everything from the beginning and for one reason."""
-        failed = self.outcome.failed
-        first = [job for job in self.plan.jobs if job.attempt == 1][:_HOPELESS]
-        if self.policy.max_failures is not None:
-            if len(failed) >= self.policy.max_failures:
-                self.outcome.given_up = ExitCode.PARTIAL
-        elif len(first) == _HOPELESS and all(job.ref.name in failed for job in first):
-            kinds = {failed[job.ref.name].kind for job in first}
-            if len(kinds) == 1 and not self.outcome.done and not self.plan.skipped:
-                self.outcome.given_up = _CAUSES.get(kinds.pop())
-        if self.outcome.given_up is not None:
-            self.stop.ask(f"{len(failed)} photos failed")
-
-    def break_off(self, error: Exception) -> None:
-        """End the run for what is no single photo's fault."""
-        with self.outcome.lock:
-            self.outcome.error = self.outcome.error or error
-        self.stop.ask(str(error))
+        self.shift.tell(JobFailed(failure.name, failure.kind, failure.message))
 
 
-def _weigh(loaded: Loaded | None) -> int:
-    return loaded.photo.pixels.nbytes if loaded else 0
+def _belongs(loaded: Loaded | Pause, group: list[Loaded]) -> bool:
+    """Whether a photo may go through the network with those of a group."""
+    if isinstance(loaded, Pause):
+        return False
+    return group[0].photo.pixels.shape == loaded.photo.pixels.shape
+
+
+def _weigh(loaded: Loaded | Pause | None) -> int:
+    return loaded.photo.pixels.nbytes if isinstance(loaded, Loaded) else 0
 
 
 def _of_one_photo(error: Exception) -> Exception:

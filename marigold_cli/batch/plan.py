@@ -10,7 +10,7 @@ from marigold_cli.batch.records import Done, Failed, Void
 from marigold_cli.batch.settings import Settings
 from marigold_cli.files.discover import ImageRef
 from marigold_cli.files.extras import Extra
-from marigold_cli.files.names import Output
+from marigold_cli.files.names import Output, outputs_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,13 @@ class Plan:
             of other unread folders than the last time.
         bad_lines: Lines of the journals that could not be read.
         versions: Of the libraries that the last run was made with, by name.
+        shard: The part of the photos that is looked after, "3/8"; empty: all.
+        run_id: What tells the same run, begun once more because a worker died, from another one;
+            empty: it never is.
+        goes_on: Whether this is such a run.
+        finished: Photos that it had computed already; they are not among the skipped.
+        crashes: Times that a process died with a photo in flight which is not finished since.
+        latest: When the last record of the journals was written [s since 1970].
     """
 
     jobs: tuple[Job, ...]
@@ -68,3 +75,15 @@ class Plan:
     is_news: bool = True
     bad_lines: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+    shard: str = ""
+    run_id: str = ""
+    goes_on: bool = False
+    finished: int = 0
+    crashes: int = 0
+    latest: float = 0.0
+
+
+def outputs_for(ref: ImageRef, settings: Settings) -> tuple[Output, ...]:
+    """Every file that these settings ask for of a photo."""
+    modality, intrinsics = settings.kind.modality, settings.intrinsics
+    return outputs_of(ref.stem, settings.formats, settings.uncertainty, modality, intrinsics)

@@ -10,35 +10,47 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from marigold_cli.batch.decision import Decision, refuse
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import check_binding, check_place
-from marigold_cli.batch.journal import Entry, State, fold
+from marigold_cli.batch.journal import fold
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.plan import Job, Plan
+from marigold_cli.batch.plan import Job, Plan, outputs_for
 from marigold_cli.batch.records import Done, Failed, Void
 from marigold_cli.batch.settings import Settings, fingerprint
+from marigold_cli.batch.shard import Shard, named
+from marigold_cli.batch.state import Entry, State
 from marigold_cli.batch.verify import compare_hash
-from marigold_cli.errors import (
-    CollisionError,
-    ForeignFileError,
-    ImageError,
-    Kind,
-    RefusedError,
-    SettingsMismatchError,
-)
+from marigold_cli.errors import ImageError, Kind, RefusedError
 from marigold_cli.files.discover import Discovery, ImageRef
-from marigold_cli.files.names import Output, outputs_of
+from marigold_cli.files.names import Output
 from marigold_cli.files.source import read_source, trusted_time
 
 _CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
 _THREADS = 8  # network folders answer slowly, but to many at a time
-_SHOWN = 5  # names in a message
 
 
-def make_plan(found: Discovery, settings: Settings, out: Path, policy: Policy) -> Plan:
+def make_plan(
+    found: Discovery,
+    settings: Settings,
+    out: Path,
+    policy: Policy,
+    shard: Shard | None = None,
+    run_id: str = "",
+) -> Plan:
     """Compare the photos with the journal and the files that are there.
+
+    Args:
+        found: The photos.
+        settings: What is wanted of them.
+        out: The output folder.
+        policy: What becomes of what is there.
+        shard: The part of the photos that is looked after; None: all.
+        run_id: The run's own name where it may begin once more because a worker died. What it has
+            brought to an end by then, good or bad, is not touched again.
 
     Raises:
         SettingsMismatchError: the folder, or one of the photos in it, has other settings.
@@ -52,24 +64,13 @@ def make_plan(found: Discovery, settings: Settings, out: Path, policy: Policy) -
         raise RefusedError(f"{out}: no journal to resume from; leave out --resume to begin")
     if not policy.overwrite:
         check_binding(out, settings)
-    planner = _Planner(state, settings, fingerprint(settings), out, policy)
+    if shard:
+        found = replace(found, photos=tuple(ref for ref in found.photos if shard.takes(ref)))
+    planner = _Planner(state, settings, fingerprint(settings), out, policy, named(shard), run_id)
     with ThreadPoolExecutor(_THREADS) as pool:
         decisions = list(pool.map(planner.decide, found.photos))
-    planner.refuse(decisions)
+    refuse(decisions, out)
     return planner.gather(decisions, found)
-
-
-@dataclass(frozen=True)
-class _Decision:
-    """What becomes of one photo."""
-
-    ref: ImageRef
-    job: Job | None = None
-    failure: Failure | None = None
-    record: Done | Failed | None = None  # what the journal does not know yet
-    is_other: bool = False  # its record has other settings
-    foreign: tuple[str, ...] = ()
-    rival: str = ""  # another photo, still there, whose depth would be replaced
 
 
 @dataclass(frozen=True)
@@ -79,27 +80,42 @@ class _Planner:
     fingerprint: str
     out: Path
     policy: Policy
+    shard: str
+    run_id: str
 
-    def decide(self, ref: ImageRef) -> _Decision:
+    @cached_property
+    def goes_on(self) -> bool:
+        """Whether this very run has begun before."""
+        stint = self.state.stints.get(self.shard)
+        return bool(self.run_id) and stint is not None and stint.run.id == self.run_id
+
+    @cached_property
+    def finished(self) -> set[str]:
+        """Photos that it had brought to an end."""
+        return self.state.stints[self.shard].finished if self.goes_on else set()
+
+    def decide(self, ref: ImageRef) -> Decision:
         """Find this photo's line in the decision table."""
-        entry = self.state.entries.get(ref.name, Entry())
-        outputs = self._outputs(ref)
+        entry = self._entry(ref)
+        if ref.name in self.finished and (entry.done or entry.failed):
+            failure = entry.failed.failure if entry.failed else None
+            return Decision(ref, failure=failure, is_finished=failure is None)
+        outputs = outputs_for(ref, self.settings)
         job = self._job(ref, entry, outputs)
-        if self.policy.overwrite:
-            return _Decision(ref, self._again(job, entry))
+        if self.policy.overwrite and not (self.goes_on and entry.alone >= _CRASHES):
+            return Decision(ref, self._again(job, entry))
         if entry.done:
             decision = self._decide_done(job, entry.done)
             return replace(decision, rival=self._rival(decision.job))
         if entry.alone >= _CRASHES:
             return self._quarantine(job, entry)
         if entry.failed and not self._may_retry(job, entry):
-            return _Decision(ref, failure=entry.failed.failure)
+            return Decision(ref, failure=entry.failed.failure)
         foreign = tuple(self._foreign(entry, outputs))
-        return _Decision(ref, job, foreign=foreign, rival=self._rival(job))
+        return Decision(ref, job, foreign=foreign, rival=self._rival(job))
 
-    def _outputs(self, ref: ImageRef) -> tuple[Output, ...]:
-        settings = self.settings
-        return outputs_of(ref.stem, settings.formats, settings.uncertainty, settings.kind.modality)
+    def _entry(self, ref: ImageRef) -> Entry:
+        return self.state.entries.get(ref.name, Entry())
 
     def _job(self, ref: ImageRef, entry: Entry, outputs: tuple[Output, ...]) -> Job:
         is_begun = self.fingerprint in entry.fingerprints or entry.paths
@@ -119,33 +135,33 @@ class _Planner:
         is_new = not any(os.path.lexists(self.out / one.path) for one in job.outputs)
         return job if is_new and not entry.done else replace(job, reason="overwrite")
 
-    def _quarantine(self, job: Job, entry: Entry) -> _Decision:
+    def _quarantine(self, job: Job, entry: Entry) -> Decision:
         message = (
             f"the program died {entry.alone} times while it was working on nothing but this photo; "
             "it is left out until the photo changes or --overwrite is given"
         )
         record = Failed(job.ref.name, Kind.CRASH, message, job.attempt, job.size, job.mtime_ns)
-        return _Decision(job.ref, failure=record.failure, record=record)
+        return Decision(job.ref, failure=record.failure, record=record)
 
-    def _decide_done(self, job: Job, done: Done) -> _Decision:
+    def _decide_done(self, job: Job, done: Done) -> Decision:
         if done.fp != self.fingerprint:
-            return _Decision(job.ref, is_other=True)
+            return Decision(job.ref, is_other=True)
         if not self._are_there(job, done):
-            return _Decision(job.ref, replace(job, reason="output missing"))
+            return Decision(job.ref, replace(job, reason="output missing"))
         if self.policy.check == "stat" and (done.size, done.mtime_ns) == (job.size, job.mtime_ns):
-            return _Decision(job.ref)
+            return Decision(job.ref)
         return self._compare_hash(job, done)
 
-    def _compare_hash(self, job: Job, done: Done) -> _Decision:
+    def _compare_hash(self, job: Job, done: Done) -> Decision:
         now_ns = time.time_ns()
         try:
             source = read_source(job.ref.path)
         except ImageError:  # the run itself will meet and name it
-            return _Decision(job.ref, replace(job, reason="photo changed"))
+            return Decision(job.ref, replace(job, reason="photo changed"))
         if source.digest != done.sha256:
-            return _Decision(job.ref, replace(job, reason="photo changed"))
+            return Decision(job.ref, replace(job, reason="photo changed"))
         seen = replace(done, size=source.size, mtime_ns=trusted_time(source.mtime_ns, now_ns))
-        return _Decision(job.ref, record=seen if seen != done else None)
+        return Decision(job.ref, record=seen if seen != done else None)
 
     def _are_there(self, job: Job, done: Done) -> bool:
         """Whether all outputs that these settings ask for are there, as far as is checked."""
@@ -181,45 +197,31 @@ class _Planner:
                 return owner.path
         return ""
 
-    def refuse(self, decisions: Sequence[_Decision]) -> None:
-        """Raise if any photo must not be computed here."""
-        if other := [decision.ref.name for decision in decisions if decision.is_other]:
-            raise SettingsMismatchError(
-                f"{self.out}: holds results of other settings for {_listed(other)}; "
-                "choose another --out, or --overwrite to compute everything anew"
-            )
-        if foreign := [path for decision in decisions for path in decision.foreign]:
-            raise ForeignFileError(
-                f"{self.out}: files that no run has recorded stand in the way: {_listed(foreign)}; "
-                "move them, choose another --out, or --overwrite to replace them"
-            )
-
-        if rivals := [decision for decision in decisions if decision.rival]:
-            first = rivals[0]
-            raise CollisionError(
-                f"{self.out}: holds the depth of {first.rival}, which {first.ref.path} would "
-                f"replace ({len(rivals)} such photos); choose another --out, or --overwrite to "
-                "replace it"
-            )
-
-    def gather(self, decisions: Sequence[_Decision], found: Discovery) -> Plan:
+    def gather(self, decisions: Sequence[Decision], found: Discovery) -> Plan:
         """Sort the decisions into a plan."""
         jobs = tuple(decision.job for decision in decisions if decision.job)
+        idle = [one for one in decisions if not one.job and not one.failure]
         records = (*self._void(jobs), *(one.record for one in decisions if one.record))
         unread = tuple(Failure(one.name, one.kind, one.message) for one in found.unread)
-        known = self.state.end.unread if self.state.end else ()
+        is_unknown = bool(self.shard) and self.shard not in self.state.stints
         return Plan(
             jobs=jobs,
-            skipped=tuple(one.ref for one in decisions if not one.job and not one.failure),
+            skipped=tuple(one.ref for one in idle if not one.is_finished),
             passed_over=tuple(one.failure for one in decisions if one.failure),
             settings=self.settings,
             fingerprint=self.fingerprint,
             records=records,
             unread=unread,
             left_out=found.left_out,
-            is_news=bool(jobs or records) or unread != known,
+            is_news=bool(jobs or records) or unread != self.state.unread or is_unknown,
             bad_lines=self.state.bad_lines,
             versions=self.state.run.versions if self.state.run else {},
+            shard=self.shard,
+            run_id=self.run_id,
+            goes_on=self.goes_on,
+            finished=sum(one.is_finished for one in idle),
+            crashes=sum(self._entry(job.ref).crashes for job in jobs),
+            latest=self.state.latest,
         )
 
     def _void(self, jobs: Sequence[Job]) -> Iterator[Void]:
@@ -247,8 +249,3 @@ def _stat(path: Path) -> tuple[int, int]:
     except (OSError, ValueError):
         return 0, 0
     return found.st_size, found.st_mtime_ns
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -87,6 +87,14 @@ class StatusAsked:
 
 
 @dataclass(frozen=True)
+class FromWorker:
+    """What one of several workers tells."""
+
+    worker: int
+    event: Event
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The last event of every run."""
 
@@ -103,6 +111,7 @@ Event: TypeAlias = (
     | Warned
     | StopAsked
     | StatusAsked
+    | FromWorker
     | RunEnded
 )
 
@@ -124,6 +133,7 @@ class Tally:
         step: Step of the photos in hand.
         steps: Steps of the photos in hand over all members.
         samples: (time [s], photos' worth of work done), the latest ones.
+        crew: The same of each worker by itself, where there are several.
     """
 
     total: int = 0
@@ -134,6 +144,7 @@ class Tally:
     step: int = 0
     steps: int = 0
     samples: tuple[tuple[float, float], ...] = ()
+    crew: dict[int, Tally] = field(default_factory=dict)
 
     @property
     def finished(self) -> int:
@@ -169,7 +180,11 @@ class Tally:
         match event:
             case PlanMade(plan):
                 total = len(plan.jobs) + len(plan.unread)  # the latter are about to fail
-                return replace(self, total=total, skipped=len(plan.skipped))
+                done = plan.finished  # by the same run, before it was started again
+                return Tally(total=total + done, done=done, skipped=len(plan.skipped))
+            case FromWorker(worker, told):
+                own = self.crew.get(worker, Tally()).after(told, now)
+                return replace(self.after(told, now), crew={**self.crew, worker: own})
             case ModelLoaded():
                 return self._sampled(now)
             case JobStarted(name):

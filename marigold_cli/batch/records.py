@@ -1,4 +1,4 @@
-"""What the journal's lines say: one frozen value for each kind, to JSON and back.
+"""What the journal's lines say: one frozen value for each kind; lines.py turns them to JSON.
 
     run     a run begins                 start   a photo is begun; not durable by itself
     void    a photo's older records      done    its outputs are durable
@@ -10,16 +10,12 @@ The fields are named as in the file. Unknown kinds and fields of later versions 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.fields import Fields, get, get_list
 from marigold_cli.batch.settings import Json
-
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -33,14 +29,18 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class Run:
-    """A run begins.
+    """A run begins, or one of its workers takes part.
 
     Attributes:
         fp: Fingerprint of its settings.
-        jobs: Photos that it means to compute.
+        jobs: Photos that it means to compute; 0 for a worker.
         versions: Of the program and the libraries that compute, by name.
         settings: What the fingerprint stands for, for people.
         about: Host, device and command line, for people.
+        shard: The part of the photos that it looks after, "3/8"; empty: all.
+        worker: Which of the run's workers begins; None: the run itself.
+        id: The same when a run begins once more because one of its workers died; empty: it never
+            does.
     """
 
     fp: str
@@ -48,6 +48,9 @@ class Run:
     versions: dict[str, str]
     settings: dict[str, Json] = field(default_factory=dict)
     about: dict[str, Json] = field(default_factory=dict)
+    shard: str = ""
+    worker: int | None = None
+    id: str = ""
     ev: ClassVar[str] = "run"
 
     @classmethod
@@ -55,8 +58,15 @@ class Run:
         """Take what a later run or a status needs."""
         versions = fields.get("versions")
         known = versions.items() if isinstance(versions, dict) else ()
-        texts = {name: str(version) for name, version in known}
-        return cls(get(fields, "fp", str), get(fields, "jobs", int), texts)
+        worker = fields.get("worker")
+        return cls(
+            fp=get(fields, "fp", str),
+            jobs=get(fields, "jobs", int),
+            versions={name: str(version) for name, version in known},
+            shard=get(fields, "shard", str) if "shard" in fields else "",
+            worker=worker if isinstance(worker, int) else None,
+            id=get(fields, "id", str) if "id" in fields else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -199,38 +209,6 @@ class End:
 
 
 Record: TypeAlias = Run | Start | Void | Done | Failed | End
-
-_KINDS: dict[Json, Callable[[Fields], Record]] = {
-    kind.ev: kind.read for kind in (Run, Start, Void, Done, Failed, End)
-}
-
-
-def to_line(record: Record, at: float) -> bytes:
-    """One line of ASCII JSON with its newline, whatever bytes a file name holds.
-
-    Args:
-        record: What happened.
-        at: When [s since 1970].
-    """
-    fields = {"v": VERSION, "ev": record.ev, "at": round(at, 3), **asdict(record)}
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
-
-
-def from_line(line: bytes) -> tuple[Record | None, float | None]:
-    """The record of one line and its time; None for a kind of a later version.
-
-    Raises:
-        ValueError: the line is torn or corrupt.
-    """
-    try:
-        fields = json.loads(line)
-        if not isinstance(fields, dict) or not isinstance(fields["ev"], str):
-            raise TypeError(line)
-        read = _KINDS.get(fields["ev"])
-        at = fields.get("at")
-        return read(fields) if read else None, at if isinstance(at, int | float) else None
-    except (KeyError, TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
 
 
 def _failure(fields: Json) -> Failure:

@@ -1,45 +1,36 @@
 """A run over many photos, from the plan to the summary.
 
-The main thread predicts; decoding and writing go on beside it. What stands in the folder is true
-at every moment: a photo's record follows its files, and nothing is recorded that is not durable.
+What stands in the folder is true at every moment: a photo's record follows its files, and nothing
+is recorded that is not durable.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib.metadata
 import logging
-import platform
-import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from marigold_cli.batch.folder import Workplace, bind, has_leftovers, occupied
-from marigold_cli.batch.journal import JOURNAL, Journal
-from marigold_cli.batch.options import Policy, RunOptions
-from marigold_cli.batch.pipeline import Outcome, Pipeline
+from marigold_cli.batch.folder import Workplace, has_leftovers, occupied
+from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.outcome import Outcome
 from marigold_cli.batch.plan import Plan
-from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import (
     Event,
     JobFailed,
-    ModelLoaded,
     Observer,
     PlanMade,
     RunEnded,
-    StatusAsked,
-    StopAsked,
     Warned,
 )
-from marigold_cli.batch.records import End, Run
-from marigold_cli.batch.signals import Stop, listening
+from marigold_cli.batch.shift import Crew, DeadWorkerError, Shift
+from marigold_cli.batch.signals import Stop
 from marigold_cli.batch.summary import Summary
-from marigold_cli.errors import DeviceError, ExitCode, Kind, MarigoldError
+from marigold_cli.batch.versions import changes
+from marigold_cli.errors import DeviceError, Kind, MarigoldError
 
-_COMPUTE = ("marigold-cli", "torch", "diffusers", "numpy", "pillow")  # versions worth recording
+_PATIENCE = 3  # times that workers may die in a row without having come any further
 
 _logger = logging.getLogger(__name__)
 
@@ -47,123 +38,81 @@ _logger = logging.getLogger(__name__)
 def run_batch(
     plan: Plan,
     options: RunOptions,
-    open_predictor: Callable[[], Predictor],
+    crew: Crew,
     observer: Observer,
+    replan: Callable[[], Plan] | None = None,
 ) -> Summary:
     """Do what a plan says.
 
-    The predictor is opened only if there is something to predict, and before the folder is bound:
-    a model that cannot be loaded leaves no trace.
+    Args:
+        plan: What is to be done.
+        options: What was asked.
+        crew: Does it; asked only if there is something to compute.
+        observer: Hears every event.
+        replan: Makes the plan again when a worker died, for the same run to go on.
 
     Raises:
         RefusedError: another run is at work in the folder, or bound it to other settings meanwhile.
-        MarigoldError: the predictor could not be opened, or the folder cannot be written.
+        MarigoldError: the model could not be loaded, or the folder cannot be written.
     """
     began, tell = time.monotonic(), _Announcer(observer)
-    tell(PlanMade(plan))
-    for warning in _warnings(plan):
-        tell(Warned(warning))
-    for folder in plan.unread:
-        tell(JobFailed(folder.name, folder.kind, folder.message))
-    stop, outcome = Stop(options.policy.grace_s, options.policy.max_time_s), Outcome()
+    stop = Stop(options.policy.grace_s, options.policy.max_time_s)
+    outcome = Outcome(plan, options.policy, stop)
+    _announce(plan, tell)
     if plan.is_news or has_leftovers(options.out):
-        with occupied(options.out, options.policy.fsync) as place:
+        with occupied(options.out, options.policy.fsync, options.party) as place:
             if plan.is_news:
-                outcome = _run(plan, options.policy, place, stop, open_predictor, tell)
+                outcome = _run(outcome, place, crew, tell, replan)
     if stop.is_late and not outcome.done:
         tell(Warned("no photo was finished in time; give more --max-time or --grace"))
-    summary = _summarise(plan, outcome, stop, options.policy, time.monotonic() - began)
+    summary = _summarise(outcome, time.monotonic() - began)
     tell(RunEnded(summary))
     return summary
 
 
 def _run(
-    plan: Plan,
-    policy: Policy,
+    outcome: Outcome,
     place: Workplace,
-    stop: Stop,
-    open_predictor: Callable[[], Predictor],
-    tell: Callable[[Event], None],
+    crew: Crew,
+    tell: _Announcer,
+    replan: Callable[[], Plan] | None,
 ) -> Outcome:
-    predictor = _open(plan, open_predictor, tell) if plan.jobs else None
-    with Journal(place.root / JOURNAL, place.fsync) as journal:
-        _begin(plan, policy, place, journal, predictor)
-        outcome = Outcome()
-        if predictor is not None:
-            pipeline = Pipeline(plan, policy, predictor, place, journal, stop, tell, outcome)
-            _work(pipeline)
-        end = End(
-            code=int(_exit_code(plan, outcome, stop, policy)),
-            done=outcome.done,
-            skipped=len(plan.skipped),
-            failed=len(outcome.failed_of(plan)),
-            signal=stop.signal,
-            unread=plan.unread,
-        )
-        with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
-            journal.append(end)
+    """Have the jobs done, again and again as long as workers die and something comes of it."""
+    patience = _PATIENCE
+    while True:
+        try:
+            _go(outcome, place, crew, tell)
+        except DeadWorkerError as death:
+            before, plan = outcome.plan, replan() if replan else outcome.plan
+            has_come_on = (plan.jobs, plan.crashes) != (before.jobs, before.crashes)
+            patience = _PATIENCE if has_come_on else patience - 1
+            if not patience:
+                raise DeviceError(f"{death}; {_PATIENCE} times without any progress") from death
+            tell(Warned(f"{death}; what was finished is safe"))
+            outcome = replace(outcome, plan=plan, done=0, failed={})
+            _announce(plan, tell)
+        else:
+            return outcome
+
+
+def _go(outcome: Outcome, place: Workplace, crew: Crew, tell: _Announcer) -> None:
+    tell.first = outcome
+    shift = Shift(outcome.plan, outcome.policy, place, outcome.stop, outcome, tell)
+    if outcome.plan.jobs and not outcome.stop.is_asked:
+        crew.work(shift)
+    else:
+        with shift.recorded("none"):
+            pass
     if outcome.error is not None and not isinstance(outcome.error, MarigoldError):
         raise outcome.error
-    return outcome
 
 
-def _work(pipeline: Pipeline) -> None:
-    """Run the pipeline under the hand of signals."""
-
-    def last_words() -> None:
-        pipeline.journal.leave(End(code=int(ExitCode.STOPPED), signal=pipeline.stop.signal))
-        shutil.rmtree(pipeline.place.temporary, ignore_errors=True)
-
-    with listening(
-        pipeline.stop,
-        on_stop=lambda: pipeline.tell(StopAsked(str(pipeline.stop.reason))),
-        on_status=lambda: pipeline.tell(StatusAsked()),
-        on_abort=last_words,
-    ):
-        try:
-            pipeline.run()
-        except MarigoldError as error:
-            pipeline.break_off(error)
-
-
-def _open(
-    plan: Plan, open_predictor: Callable[[], Predictor], tell: Callable[[Event], None]
-) -> Predictor:
-    began = time.monotonic()
-    predictor = open_predictor()
-    if predictor.dtype != plan.settings.dtype:  # a device came or went since the plan was made
-        raise DeviceError(
-            f"{predictor.device} computes in {predictor.dtype}, the plan was made for "
-            f"{plan.settings.dtype}; run the same line again"
-        )
-    tell(
-        ModelLoaded(
-            name=predictor.name,
-            device=predictor.device,
-            dtype=predictor.dtype,
-            reason=predictor.reason,
-            seconds=time.monotonic() - began,
-        )
-    )
-    return predictor
-
-
-def _begin(
-    plan: Plan, policy: Policy, place: Workplace, journal: Journal, predictor: Predictor | None
-) -> None:
-    """Write what must be durable before the first output is replaced."""
-    about = {
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "device": f"{predictor.device} {predictor.dtype}" if predictor else "none",
-        "command": " ".join(sys.argv),
-    }
-    settings = plan.settings.to_dict()
-    mark = journal.note(Run(plan.fingerprint, len(plan.jobs), _versions(), settings, {**about}))
-    for record in plan.records:
-        mark = journal.note(record)
-    journal.settle(mark)
-    bind(place, plan.settings, policy.overwrite)
+def _announce(plan: Plan, tell: Callable[[Event], None]) -> None:
+    tell(PlanMade(plan))
+    for warning in _warnings(plan):
+        tell(Warned(warning))
+    for folder in plan.unread:
+        tell(JobFailed(folder.name, folder.kind, folder.message))
 
 
 def _warnings(plan: Plan) -> list[str]:
@@ -177,11 +126,7 @@ def _warnings(plan: Plan) -> list[str]:
             f"{plan.bad_lines} lines of the journal are torn or damaged; "
             "what only they knew is computed again"
         )
-    changed = [
-        f"{name} {plan.versions[name]} -> {version}"
-        for name, version in _versions().items()
-        if plan.versions.get(name, version) != version
-    ]
+    changed = changes(plan.versions)
     if changed and plan.jobs and plan.skipped:
         warnings.append(
             f"versions changed since the last run ({', '.join(changed)}); "
@@ -190,50 +135,37 @@ def _warnings(plan: Plan) -> list[str]:
     return warnings
 
 
-@functools.cache
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _COMPUTE:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
-
-
-def _summarise(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy, seconds: float) -> Summary:
+def _summarise(outcome: Outcome, seconds: float) -> Summary:
+    plan, stop = outcome.plan, outcome.stop
     return Summary(
-        done=outcome.done,
+        done=outcome.done + plan.finished,
         skipped=len(plan.skipped),
-        failed=outcome.failed_of(plan),
+        failed=outcome.failures,
         seconds=seconds,
-        stopped=outcome.is_short_of(plan),
-        exit_code=_exit_code(plan, outcome, stop, policy),
+        stopped=outcome.is_short,
+        exit_code=outcome.exit_code,
         signal=stop.signal,
         error=None if outcome.error is None else str(outcome.error),
         left_out={extra.name: number for extra, number in plan.left_out.items()},
     )
 
 
-def _exit_code(plan: Plan, outcome: Outcome, stop: Stop, policy: Policy) -> ExitCode:
-    if outcome.error is not None:
-        return getattr(outcome.error, "exit_code", ExitCode.BUG)
-    if outcome.given_up is not None:
-        return outcome.given_up
-    if outcome.is_short_of(plan) or stop.signal is not None:
-        return ExitCode.STOPPED
-    failed = len(outcome.failed_of(plan))
-    total = failed + outcome.done + len(plan.skipped)
-    return ExitCode.OK if policy.tolerates(failed, total) else ExitCode.PARTIAL
-
-
 class _Announcer:
-    """Passes events on, one at a time; an observer that fails costs the display, not the run."""
+    """Passes events on, one at a time; an observer that fails costs the display, not the run.
+
+    Attributes:
+        first: Hears them before the observer does.
+    """
 
     def __init__(self, observer: Observer) -> None:
         self._observer: Observer | None = observer
         self._lock = threading.Lock()
+        self.first: Outcome | None = None
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            if self.first:
+                self.first.observe(event)
             if self._observer is None:
                 return
             try:

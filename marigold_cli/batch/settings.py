@@ -15,6 +15,8 @@ from marigold_cli.inference.options import Recipe
 
 _DTYPES = ("float32", "float16", "bfloat16")
 
+_UNTOLD = {"tile": None, "refine": False}  # of a recipe: what changes no byte is not told
+
 ALGORITHM = 1  # to be raised by us whenever the same settings give other bytes
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -38,6 +40,7 @@ class Settings:
         size: "input" or "processing".
         grid: "stored" or "upright".
         algorithm: `ALGORITHM` of the program that wrote it.
+        intrinsics: Names of the intrinsic images, in the checkpoint's order.
     """
 
     model: str
@@ -53,11 +56,18 @@ class Settings:
     size: str
     grid: str
     algorithm: int = ALGORITHM
+    intrinsics: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Json]:
         """The settings as JSON knows them, the recipe's fields beside the others."""
         facts = asdict(self)
-        return {**facts.pop("recipe"), **facts, "formats": list(self.formats)}
+        intrinsics = list(facts.pop("intrinsics"))  # told only where there are any
+        if intrinsics:
+            facts["intrinsics"] = intrinsics
+        recipe = facts.pop("recipe")
+        for key in [key for key, default in _UNTOLD.items() if recipe[key] is default]:
+            del recipe[key]
+        return {**recipe, **facts, "formats": list(self.formats)}
 
     def label(self) -> str:
         """One line of JSON for an output's own tags: a stray file tells where it comes from."""
@@ -92,11 +102,13 @@ def make_settings(
         raise UsageError("--uncertainty is the spread of an ensemble; add --ensemble 10")
     if output.uncertainty and set(output.formats) == {"color"}:
         raise UsageError("--uncertainty has no colour picture; add --format npy, tiff, png or exr")
+    if output.size == "processing" and recipe.refine:
+        raise UsageError("--refine is for depth of the photo's size; leave out --output-size")
     if output.invert and card.kind is DepthKind.METRIC:
         raise UsageError(f"{card.name}: metric depth cannot be turned around by --invert")
     is_depth = card.kind.modality is Modality.DEPTH
     if not is_depth:
-        _check_normals(card, output)
+        _check_vectors(card, output)
     return Settings(
         model=card.name,
         identity=card.identity,
@@ -110,6 +122,7 @@ def make_settings(
         invert=output.invert,
         size=output.size,
         grid=output.grid,
+        intrinsics=tuple(intrinsic.name for intrinsic in card.intrinsics),
     )
 
 
@@ -120,12 +133,13 @@ def _check_one_pass(card: FeedForwardCard, output: OutputOptions, vae: str | Non
         raise UsageError(f"{card.name}: has no autoencoder that --vae could replace")
 
 
-def _check_normals(card: AnyCard, output: OutputOptions) -> None:
+def _check_vectors(card: AnyCard, output: OutputOptions) -> None:
+    what = "normals" if card.kind is DepthKind.NORMALS else "intrinsic images"
     if output.invert:
-        raise UsageError(f"{card.name}: normals cannot be turned around by --invert")
+        raise UsageError(f"{card.name}: {what} cannot be turned around by --invert")
     if "png" in output.formats:
         raise UsageError(
-            f"{card.name}: normals have no 16-bit PNG; take --format npy, tiff, exr or color"
+            f"{card.name}: {what} have no 16-bit PNG; take --format npy, tiff, exr or color"
         )
 
 

@@ -156,4 +156,4 @@ def _encode(depth: DepthMap, origin: Origin, plan: Plan) -> Iterator[tuple[str, 
     )
     for output in origin.job.outputs:
         told = replace(tags, quantity=output.quantity)
-        yield output.path, choose_writer(output).encode(depth, told)
+        yield output.path, choose_writer(output).encode(depth.only(output.intrinsic), told)

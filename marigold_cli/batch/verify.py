@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import read_binding
-from marigold_cli.batch.journal import State, fold
-from marigold_cli.batch.records import OutputFile
+from marigold_cli.batch.journal import fold
+from marigold_cli.batch.records import End, OutputFile
 from marigold_cli.batch.settings import Json
+from marigold_cli.batch.state import State
 from marigold_cli.errors import ExitCode, NoInputError
 
 _THREADS = 8
@@ -74,17 +75,16 @@ def status(out: Path) -> Status:
         if (kind := _look(out, file))
     ]
     failed = tuple(entry.failed.failure for entry in state.entries.values() if entry.failed)
-    unread = state.end.unread if state.end else ()
     open_ends = [name for name, one in state.entries.items() if not one.done and not one.failed]
     return Status(
         done=len(done) - len({damage.name for damage in damaged}),
         damaged=tuple(damaged),
-        failed=(*unread, *failed),
+        failed=(*state.unread, *failed),
         unfinished=tuple(open_ends),
         fingerprint=binding.fingerprint if binding else None,
         settings=binding.settings if binding else {},
         bad_lines=state.bad_lines,
-        exit_code=_exit_code(state, bool(damaged), bool(unread or failed)),
+        exit_code=_exit_code(state, bool(damaged), bool(state.unread or failed)),
     )
 
 
@@ -156,14 +156,22 @@ def _stale(state: State, out: Path) -> Iterator[Damage]:
 
 
 def _exit_code(state: State, is_damaged: bool, has_failures: bool) -> ExitCode:
-    if state.end is None:
-        return ExitCode.STOPPED
-    try:
-        code = ExitCode(state.end.code)
-    except ValueError:  # of a later version
-        code = ExitCode.STOPPED
+    code = max((_code(end) for end in state.ends), key=_gravity)
     if code is ExitCode.OK:  # also with failures, where --fail-on tolerated them
         return ExitCode.PARTIAL if is_damaged else ExitCode.OK
     if code is ExitCode.PARTIAL and not is_damaged and not has_failures:
         return ExitCode.OK
     return code
+
+
+def _code(end: End | None) -> ExitCode:
+    try:
+        return ExitCode(end.code) if end else ExitCode.STOPPED
+    except ValueError:  # of a later version
+        return ExitCode.STOPPED
+
+
+def _gravity(code: ExitCode) -> int:
+    """What broke a shard is graver than that another came to no end, and that than bad photos."""
+    lighter = (ExitCode.OK, ExitCode.PARTIAL, ExitCode.STOPPED)
+    return lighter.index(code) if code in lighter else len(lighter)

@@ -1,12 +1,14 @@
 """The command line: parse, call, print, exit code. Nothing below this room prints or exits.
 
-commands  run, status (and verify), models, train, evaluate, align, export, doctor: one function
-          per command
-flags     options (each flag once), values (durations, numbers of pixels)
+commands  run, status (and verify), models, train, evaluate, align, export, doctor
+flags     options (each flag once), train_options (those of a training), values (durations,
+          numbers of pixels)
 run       job (carry out or only show), workflow (from photos to depth, across rooms),
-          plan_view (--dry-run)
-talk      console (stdout and stderr), wording (numbers in words), display and board (people
-          who watch), events (programs that watch)
+          plan_view (--dry-run), metric (--colmap), crew (who does it), devices (--devices),
+          engine (workers under torch)
+evaluate  evaluate_job (predict, measure, write)
+talk      console (stdout and stderr), wording (numbers in words), display, board and
+          train_display (people who watch), events (programs that watch)
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""The live picture of a run: three lines that are composed to fit the terminal's width."""
+"""The live picture of a run: three lines, or one more for each further worker, cut to fit."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -11,7 +14,7 @@ from rich.text import Text
 
 from marigold_cli.batch.progress import Tally
 from marigold_cli.cli.console import show
-from marigold_cli.cli.wording import Course, counts, fit, pace, step
+from marigold_cli.cli.wording import Course, count, counts, fit, pace, step
 
 _MIN_BAR = 12  # a shorter bar says nothing; the words beside it go first
 _MAX_BAR = 60
@@ -39,7 +42,8 @@ class Board:
             yield _row(self._spinner, _line(fit(show(self.stage), width)))
             return
         yield _row(self._spinner, *self._overall(width))
-        yield _row(" ", _line(self._in_hand(width)))
+        for text in self._workers(width, options.max_height - 3):
+            yield _row(" ", _line(text))
         yield _row(" ", _line(fit(counts(self.tally), width), "dim"))
 
     def _overall(self, width: int) -> tuple[RenderableType, RenderableType]:
@@ -50,13 +54,26 @@ class Board:
         bar = ProgressBar(self.tally.total, self.tally.work, width=min(room, _MAX_BAR))
         return bar, _line(words)
 
-    def _in_hand(self, width: int) -> str:
+    def _workers(self, width: int, height: int) -> Iterator[str]:
+        """Yield a line for each of several workers, or one for the only worker."""
+        if not self.tally.crew:
+            yield self._in_hand(self.tally, self.course, width)
+            return
+        course = replace(self.course, batch=0)  # workers do not tell every step
+        shown = min(len(self.tally.crew), max(1, height))
+        for worker in sorted(self.tally.crew)[:shown]:
+            label = f"worker {worker}: "
+            yield label + self._in_hand(self.tally.crew[worker], course, width - len(label))
+        if rest := len(self.tally.crew) - shown:
+            yield f"and {count(rest, 'more worker')}"
+
+    def _in_hand(self, tally: Tally, course: Course, width: int) -> str:
         """Return `day1/IMG_1.JPG + 2 more · step 23/50 · member 4 of 10`."""
-        names = list(self.tally.in_hand)
+        names = list(tally.in_hand)
         if not names:
-            return fit(show(self.stage), width)
+            return fit("idle" if self.tally.crew else show(self.stage), width)
         more = f" + {len(names) - 1} more" if len(names) > 1 else ""
-        progress = step(self.tally, self.course)
+        progress = step(tally, course)
         tail = f"{more} · {progress}" if progress else more
         return fit(fit(show(names[0]), max(12, width - cell_len(tail))) + tail, width)
 

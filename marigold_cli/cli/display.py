@@ -63,6 +63,8 @@ class QuietDisplay:
 
     def observe(self, event: Event) -> None:
         """Print a line for a failure."""
+        if isinstance(event, progress.FromWorker):
+            event = event.event
         if isinstance(event, progress.JobFailed):
             say(failure(event.name, event.message), "failed", "bold red", self._console)
 
@@ -91,20 +93,29 @@ class TalkingDisplay(QuietDisplay):
         before, self.tally = self.tally, self.tally.after(event, time.monotonic())
         super().observe(event)
         match event:
+            case progress.FromWorker(worker, told):
+                self._tell(told, f"worker {worker}: ")
             case progress.PlanMade(plan):
                 recipe = plan.settings.recipe
                 self.course = Course(recipe.steps, recipe.ensemble)
-                self.note(
-                    f"{count(len(plan.jobs), 'photo')} to do, {len(plan.skipped)} done before"
-                )
+                self._tell(event)
             case progress.StepDone(_, done):
                 batch = done - before.step if done > before.step else done
                 self.course = replace(self.course, batch=batch)
+            case _:
+                self._tell(event)
+
+    def _tell(self, event: Event, who: str = "") -> None:
+        """Print a line, if there is anything to say."""
+        match event:
+            case progress.PlanMade(plan):
+                before = len(plan.skipped) + plan.finished
+                self.note(f"{count(len(plan.jobs), 'photo')} to do, {before} done before")
             case progress.ModelLoaded():
-                self.note(_loaded(event, with_reason=bool(self._verbosity)))
+                self.note(who + _loaded(event, with_reason=bool(self._verbosity)))
             case progress.JobDone() if self._verbosity:
                 outputs = ", ".join(event.outputs)
-                self.note(f"done: {event.name} in {event.seconds:.1f} s: {outputs}")
+                self.note(f"{who}done: {event.name} in {event.seconds:.1f} s: {outputs}")
             case progress.Warned(message):
                 say(show(message), "warning", "yellow", self._console)
             case progress.StopAsked(reason):
@@ -117,7 +128,9 @@ class TalkingDisplay(QuietDisplay):
         """Return how far the run is, in one line."""
         words = [pace(self.tally), counts(self.tally)]
         names = list(self.tally.in_hand)
-        if names:
+        if self.tally.crew:
+            words.append(f"{count(len(names), 'photo')} in hand")
+        elif names:
             words.append(f"{fit(show(names[0]), 60)} {step(self.tally, self.course)}".rstrip())
         return "; ".join(words)
 

@@ -1,4 +1,4 @@
-"""`marigold evaluate`: depth maps against measured depth, as in the papers' tables."""
+"""`marigold evaluate`: depth or normals against what was measured, as in the papers' tables."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def evaluate(
     verbose: flags.Verbose = 0,
     json: flags.Json = False,
 ) -> None:
-    """Measure a model, or finished predictions, against measured depth.
+    """Measure a model, or finished predictions, against measured depth or normals.
 
     Example: marigold evaluate --dataset nyuv2 --dataset kitti --data bundle --model tiny
     """

@@ -19,6 +19,7 @@ from marigold_cli.cli.job import Talk
 from marigold_cli.errors import ExitCode, UsageError
 from marigold_cli.evaluation.alignment import choose_alignment
 from marigold_cli.evaluation.baselines import baselines
+from marigold_cli.evaluation.comparison import check_truth
 from marigold_cli.evaluation.cost import forget_peak, keep_peak, peak_memory
 from marigold_cli.evaluation.datasets import DataSet, open_datasets
 from marigold_cli.evaluation.measure import Result, measure
@@ -98,6 +99,7 @@ def _predict(wanted: Wanted, model: ModelOptions, data: DataSet, talk: Talk) -> 
     """Run a model on a data set's pictures, as `marigold run` would, and go on where it stopped."""
     card = resolve(model.name, model.revision, wanted.recipe.fast)
     choose_alignment(card.kind, wanted.asked.alignment)
+    check_truth(data, card.kind)
     folder = wanted.asked.out / _slug(data.key)
     pictures, out = folder / "pictures", folder / _slug(Path(card.name).name) / "predictions"
     stage(data, pictures)

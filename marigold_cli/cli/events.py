@@ -6,25 +6,26 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
-from marigold_cli.batch.progress import Event, Observer, PlanMade, RunEnded
+from marigold_cli.batch.progress import Event, FromWorker, Observer, PlanMade, RunEnded
 from marigold_cli.cli.console import put
 from marigold_cli.errors import MarigoldError, OutputError
 
 _logger = logging.getLogger(__name__)
 
 
-def to_line(event: Event, at: float) -> str:
+def to_line(event: Event, at: float, also: Mapping[str, object] | None = None) -> str:
     """Return an event as one line of ASCII JSON.
 
     Args:
         event: What happened.
         at: When [s since 1970].
+        also: What else is told of it.
     """
     match event:
         case PlanMade(plan):
@@ -36,10 +37,12 @@ def to_line(event: Event, at: float) -> str:
             }
         case RunEnded(summary):
             facts = json.loads(summary.to_json())
+        case FromWorker(worker, told):
+            return to_line(told, at, {"worker": worker})
         case _:
             facts = asdict(event)
     when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"event": type(event).__name__, "time": when, **facts})
+    return json.dumps({"event": type(event).__name__, "time": when, **(also or {}), **facts})
 
 
 class JsonLog:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.cli import plan_view
 from marigold_cli.cli.console import configure_logging, put, say, show, stderr_console
+from marigold_cli.cli.crew import Hire, follow, hire_here, leading, settle_device
 from marigold_cli.cli.display import make_display
+from marigold_cli.cli.engine import read_rank
 from marigold_cli.cli.events import opened
+from marigold_cli.cli.metric import look_ahead, make_metric, print_alignment, to_json
 from marigold_cli.cli.wording import clock, left_out, rate
 from marigold_cli.cli.workflow import execute, prepare
 from marigold_cli.errors import UsageError
@@ -40,9 +45,18 @@ class Talk:
         return console
 
 
-def carry_out(asked: RunOptions, talk: Talk) -> int:
-    """Run, and return what the process should end with."""
-    return code_of(run(asked, talk))
+def carry_out(asked: RunOptions, talk: Talk, colmap: Path | None = None) -> int:
+    """Run, alone or as one of several workers, and return what the process should end with."""
+    rank = read_rank(os.environ)
+    if rank is None:
+        asked, hire = hire_here(asked)
+        return code_of(run(asked, talk, colmap, hire))
+    asked = settle_device(asked, rank)
+    if rank.number:
+        talk.console()
+        return follow(asked, rank)
+    with leading(asked, rank) as (asked, hire):
+        return rank.soften(code_of(run(asked, talk, colmap, hire)))
 
 
 def code_of(summary: Summary) -> int:
@@ -50,27 +64,38 @@ def code_of(summary: Summary) -> int:
     return summary.exit_code if summary.signal is None else 128 + summary.signal
 
 
-def run(asked: RunOptions, talk: Talk) -> Summary:
-    """Run, and tell what came of it."""
+def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, hire: Hire = Solo) -> Summary:
+    """Run, make the depth metric where a sparse model is given, and tell what came of it."""
     console = talk.console()
     display = make_display(console, talk.quiet, talk.verbosity)
     with display, opened(talk.log_json, display) as observer:
         prepared = prepare(asked, display)
-        summary = execute(prepared, asked, display, observer)
+        if colmap:
+            look_ahead(colmap, prepared, display)
+        summary = execute(prepared, asked, display, observer, hire)
     if not talk.quiet:
         print_summary(console, summary, asked.out)
+    alignment = None
+    if colmap:
+        summary, alignment = make_metric(colmap, summary, asked, console)
+    if alignment:
+        print_alignment(console, alignment, asked.out, talk.quiet)
     if summary.error:
         say(show(summary.error), "error", "bold red", console)
     if talk.json:
-        put(summary.to_json())
+        put(to_json(summary, alignment) if colmap else summary.to_json())
     return summary
 
 
-def show_plan(asked: RunOptions, talk: Talk) -> int:
+def show_plan(asked: RunOptions, talk: Talk, colmap: Path | None = None) -> int:
     """Print what a run would do; write nothing."""
+    if (rank := read_rank(os.environ)) and rank.number:
+        return 0  # the first worker says it
     console = talk.console()
     with make_display(console, talk.quiet, talk.verbosity) as display:
         prepared = prepare(asked, display)
+        if colmap:
+            look_ahead(colmap, prepared, display)
         display.stage("estimating the size of the results")
         view = plan_view.make_view(prepared, asked)
     put(plan_view.to_json(view) if talk.json else plan_view.to_text(view, bool(talk.verbosity)))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
+from marigold_cli.batch.shard import choose_shard
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.values import split_commas
+from marigold_cli.cli.align import Colmap
+from marigold_cli.cli.devices import read_devices
+from marigold_cli.cli.values import split_commas, tile_edge
 from marigold_cli.depth import Modality
+from marigold_cli.errors import UsageError
 from marigold_cli.files.discover import Selection, read_list
 from marigold_cli.inference.options import PredictOptions
 
@@ -18,8 +23,48 @@ ModalityOption = Annotated[
     typer.Option(
         "--modality",
         metavar="NAME",
-        help="depth or normals; unset: what the model estimates.",
+        help="depth, normals or iid (albedo, shading ...); unset: what the model estimates.",
         rich_help_panel="Model",
+    ),
+]
+
+TileOption = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        metavar="PX|auto",
+        parser=tile_edge,
+        help="Predict in overlapping tiles as well, so many pixels of the photo long; auto: a "
+        "quarter of photos that are longer than 4 processing sizes.",
+        rich_help_panel="Quality",
+    ),
+]
+RefineOption = Annotated[
+    bool,
+    typer.Option(
+        "--refine",
+        help="Bring the depth's steps to the photo's edges, at its full size.",
+        rich_help_panel="Quality",
+    ),
+]
+
+DevicesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        metavar="all|0,1|cpu:2",
+        help="A worker for each of these devices, which share the photos.",
+        rich_help_panel="Workers",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Look after this part of the photos only; unset: a SLURM job array's task has its "
+        "part, anyone else all (1/1).",
+        rich_help_panel="Workers",
     ),
 ]
 
@@ -48,6 +93,8 @@ def run(
     steps: flags.Steps = _PREDICT.steps,
     ensemble: flags.Ensemble = _PREDICT.ensemble,
     resolution: flags.Resolution = _PREDICT.resolution,
+    tile: TileOption = _PREDICT.tile,
+    refine: RefineOption = _PREDICT.refine,
     fast: flags.Fast = _PREDICT.fast,
     seed: flags.Seed = _PREDICT.seed,
     timesteps: flags.Timesteps = _PREDICT.timesteps,
@@ -61,6 +108,9 @@ def run(
     invert: flags.Invert = _OUTPUT.invert,
     output_size: flags.OutputSize = _OUTPUT.size,
     grid: flags.Grid = _OUTPUT.grid,
+    colmap: Colmap = None,
+    devices: DevicesOption = None,
+    shard: ShardOption = None,
     dry_run: flags.DryRun = False,
     overwrite: flags.Overwrite = _POLICY.overwrite,
     resume: flags.Resume = _POLICY.resume,
@@ -77,10 +127,13 @@ def run(
     log_json: flags.LogJson = None,
     json: flags.Json = False,
 ) -> None:
-    """Estimate the depth of every photo, or its surface normals.
+    """Estimate the depth of every photo, its surface normals or its intrinsic images.
 
     Example: marigold run photos/ --out depths --format tiff,color
     """
+    places = read_devices(devices) if devices else ()
+    if places and device != _MODEL.device:
+        raise UsageError("--device and --devices both say where to compute; give one of them")
     asked = RunOptions(
         inputs=tuple(inputs or ()),
         listed=tuple(read_list(files_from, null) if files_from else ()),
@@ -90,6 +143,8 @@ def run(
             steps=steps,
             ensemble=ensemble,
             resolution=resolution,
+            tile=tile,
+            refine=refine,
             fast=fast,
             seed=seed,
             timesteps=timesteps,
@@ -97,7 +152,9 @@ def run(
             resample=resample,
             reduction=reduction,
         ),
-        model=ModelOptions(model, revision, device, dtype.value, vae, modality),
+        model=ModelOptions(
+            model, revision, places[0] if places else device, dtype.value, vae, modality
+        ),
         output=OutputOptions(
             formats=split_commas(formats),
             colormap=colormap,
@@ -119,9 +176,12 @@ def run(
             batch_size=batch_size,
             max_pixels=max_pixels,
         ),
+        devices=places,
+        shard=choose_shard(shard, os.environ),
     )
     # Imported here, so that --help need not wait for what reads and writes pictures.
     from marigold_cli.cli import job
 
     talk = job.Talk(quiet, verbose, log_json, json)
-    raise typer.Exit(job.show_plan(asked, talk) if dry_run else job.carry_out(asked, talk))
+    do = job.show_plan if dry_run else job.carry_out
+    raise typer.Exit(do(asked, talk, colmap))

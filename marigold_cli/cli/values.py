@@ -6,6 +6,8 @@ import re
 
 import typer
 
+from marigold_cli.inference.options import AUTO_TILE
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -25,6 +27,16 @@ def pixels(value: str | int) -> int:
     if not match or not float(match[1]):
         raise typer.BadParameter(f"{text!r} is not a number of pixels like 300000000 or 300M")
     return int(float(match[1]) * (1_000_000 if match[2] else 1))
+
+
+def tile_edge(value: str | int) -> int:
+    """Read the long edge of tiles [px]: "1536", or "auto", which is left open."""
+    text = str(value)
+    if text == "auto":
+        return AUTO_TILE
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise typer.BadParameter(f"{text!r} is neither a number of pixels like 1536 nor auto")
+    return int(text)
 
 
 def split_commas(values: list[str]) -> tuple[str, ...]:

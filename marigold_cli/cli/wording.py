@@ -73,7 +73,7 @@ class Course:
     Attributes:
         steps: Denoising steps of one member.
         members: Predictions per photo.
-        batch: Members that go through the network together.
+        batch: Members that go through the network together; 0: unknown.
     """
 
     steps: int = 1

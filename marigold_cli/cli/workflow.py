@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from marigold_cli.batch.options import RunOptions
@@ -11,11 +13,14 @@ from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import Observer
 from marigold_cli.batch.runner import run_batch
-from marigold_cli.batch.settings import make_settings
+from marigold_cli.batch.settings import Settings, make_settings
+from marigold_cli.batch.shift import Crew
+from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.precision import settle_dtype
 from marigold_cli.checkpoints.resolve import better_model_advice, resolve_for, resolve_vae
+from marigold_cli.cli.wording import count
 from marigold_cli.files.discover import discover
 
 
@@ -31,10 +36,17 @@ class Teller(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that is decided before a model is loaded."""
+    """Everything that is decided before a model is loaded.
+
+    Attributes:
+        card: The checkpoint's.
+        plan: What is to be done.
+        replan: Makes the plan again, for a run that goes on after a worker has died.
+    """
 
     card: AnyCard
     plan: Plan
+    replan: Callable[[], Plan]
 
 
 def prepare(options: RunOptions, teller: Teller) -> Prepared:
@@ -44,41 +56,71 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
         MarigoldError: whatever a user can fix before any work begins.
     """
     teller.stage("choosing the model")
+    card, settings = choose(options)
+    teller.note(_first_line(card, chosen=options.model.name is None))
+    teller.stage("looking for photos")
+    found = discover(options.inputs, options.out, options.selection, options.listed)
+    teller.stage(f"comparing {len(found.photos)} photos with earlier runs")
+    replan = partial(
+        make_plan, found, settings, options.out, options.policy, options.shard, options.run_id
+    )
+    plan = replan()
+    if options.shard:
+        number = len(plan.jobs) + len(plan.skipped) + len(plan.passed_over) + plan.finished
+        teller.note(f"shard {options.shard}: {number:,} of {count(len(found.photos), 'photo')}")
+    return Prepared(card, plan, replan)
+
+
+def choose(options: RunOptions) -> tuple[AnyCard, Settings]:
+    """Find the model, and settle what is done to every photo and written of it."""
     model = options.model
     dtype = settle_dtype(model.dtype, model.device)
     half = dtype == "float16"
     card = resolve_for(model.modality, model.name, model.revision, options.predict.fast, half)
     vae = resolve_vae(model.vae, half=half).identity if model.vae else None
     recipe = card.decide(options.predict)
-    settings = make_settings(card, recipe, options.output, dtype, vae)
-    teller.note(_first_line(card, chosen=model.name is None))
-    teller.stage("looking for photos")
-    found = discover(options.inputs, options.out, options.selection, options.listed)
-    teller.stage(f"comparing {len(found.photos)} photos with earlier runs")
-    plan = make_plan(found, settings, options.out, options.policy)
-    return Prepared(card, plan)
+    return card, make_settings(card, recipe, options.output, dtype, vae)
 
 
-def execute(prepared: Prepared, options: RunOptions, teller: Teller, observer: Observer) -> Summary:
-    """Carry out a plan. The model is loaded only if there is something to do."""
+def execute(
+    prepared: Prepared,
+    options: RunOptions,
+    teller: Teller,
+    observer: Observer,
+    hire: Callable[[Callable[[], Predictor]], Crew] = Solo,
+) -> Summary:
+    """Carry out a plan. The model is loaded only if there is something to do.
+
+    Args:
+        prepared: The plan.
+        options: What was asked.
+        teller: Hears what is done before there are events.
+        observer: Hears every event.
+        hire: Gives those who do it, for what opens the model.
+    """
+    plan = prepared.plan
+    if options.shard:
+        party = f"shards of {options.shard.count}, settings {plan.fingerprint}"
+        options = replace(options, party=party)
+    if plan.jobs:
+        teller.stage("loading the model")
+    crew = hire(opener(prepared.card, plan.settings, options))
+    return run_batch(plan, options, crew, observer, prepared.replan)
+
+
+def opener(card: AnyCard, settings: Settings, options: RunOptions) -> Callable[[], Predictor]:
+    """What loads a model when it is needed."""
 
     def open_predictor() -> Predictor:
         # Here, because these imports take seconds and a run with nothing to do needs none of them.
         from marigold_cli.checkpoints import predictor
 
-        model = options.model
+        model, batch_size = options.model, options.policy.batch_size
         return predictor.open_predictor(
-            prepared.card,
-            prepared.plan.settings.recipe,
-            model.device,
-            model.dtype,
-            model.vae,
-            options.policy.batch_size,
+            card, settings.recipe, model.device, model.dtype, model.vae, batch_size
         )
 
-    if prepared.plan.jobs:
-        teller.stage("loading the model")
-    return run_batch(prepared.plan, options, open_predictor, observer)
+    return open_predictor
 
 
 def _first_line(card: AnyCard, chosen: bool) -> str:

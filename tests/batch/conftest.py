@@ -1,27 +1,36 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from marigold_cli.batch.head import Head
 from marigold_cli.batch.options import OutputOptions, Policy, RunOptions
 from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import Event
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import Settings, make_settings
+from marigold_cli.batch.shard import Shard
+from marigold_cli.batch.shift import DeadWorkerError, Shift
+from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
+from marigold_cli.batch.worker import take_part
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.files.decode import Photo
@@ -101,6 +110,8 @@ class Studio:
     diary: Diary = field(default_factory=Diary)
     unread: tuple[Unread, ...] = ()
     left_out: dict[Extra, int] = field(default_factory=dict)
+    shard: Shard | None = None
+    party: str | None = None
 
     @property
     def photos(self) -> Path:
@@ -157,7 +168,8 @@ class Studio:
         return make_settings(CARD, recipe, output, "float32", None)
 
     def plan(self, policy: Policy | None = None) -> Plan:
-        return make_plan(self.found(), self.settings(), self.out, policy or Policy(fsync=False))
+        policy = policy or Policy(fsync=False)
+        return make_plan(self.found(), self.settings(), self.out, policy, self.shard)
 
     def run(
         self,
@@ -167,10 +179,22 @@ class Studio:
         open_predictor: Callable[[], Luminance] | None = None,
     ) -> Summary:
         policy = policy or Policy(fsync=False)
-        options = RunOptions(out=self.out, policy=policy)
+        options = RunOptions(out=self.out, policy=policy, shard=self.shard, party=self.party)
         chosen = predictor or Luminance()
         opener = open_predictor or (lambda: chosen)
-        return run_batch(plan or self.plan(policy), options, opener, self.diary)
+        return run_batch(plan or self.plan(policy), options, Solo(opener), self.diary)
+
+    def run_together(self, engine: Forks, policy: Policy | None = None) -> Summary:
+        """The same run by several workers, which share the photos."""
+        policy = policy or Policy(fsync=False)
+        options = RunOptions(
+            out=self.out, policy=policy, shard=self.shard, party="us", run_id="this"
+        )
+        engine.options, engine.settings = options, self.settings()
+        replan = partial(
+            *(make_plan, self.found(), self.settings(), self.out, policy, self.shard, "this")
+        )
+        return run_batch(replan(), options, engine, self.diary, replan)
 
     def sha256(self, name: str) -> str:
         return sha256((self.photos / name).read_bytes()).hexdigest()
@@ -185,14 +209,16 @@ class Studio:
         )
 
     def records(self, event: str | None = None) -> list[dict]:
-        """The journal as any JSON reader sees it; torn lines left out."""
+        """The journals as any JSON reader sees them, by their time; torn lines left out."""
         records = []
-        for path in sorted(self.out.glob("journal*.jsonl")):
+        hidden = self.out.glob(".marigold/journal-*.jsonl")
+        for path in [*sorted(self.out.glob("journal*.jsonl")), *sorted(hidden)]:
             for line in path.read_bytes().splitlines():
                 try:
                     records.append(json.loads(line))
                 except ValueError:
                     continue
+        records.sort(key=lambda record: record["at"])
         return [record for record in records if event in (None, record["ev"])]
 
     def bound_to(self) -> str | None:
@@ -209,6 +235,98 @@ class Studio:
         files = (path for path in self.out.rglob("*") if path.is_file())
         names = {path.relative_to(self.out).as_posix(): path for path in files}
         return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".")}
+
+
+@dataclass
+class Forks:
+    """An engine as torch's is, but its workers are forks: it ends all when one has died.
+
+    Attributes:
+        store: What they talk through; each worker opens its own.
+        open_store: How a fork reaches it.
+        predictors: What each worker computes with.
+        around: What each worker works in, by its number, for the first time that it is started.
+        started: How often the workers were started.
+    """
+
+    store: Any
+    open_store: Callable[[], Any]
+    predictors: Sequence[Luminance] = field(default_factory=lambda: (Luminance(), Luminance()))
+    around: dict[int, Callable[[], AbstractContextManager[object]]] = field(default_factory=dict)
+    started: int = 0
+    options: RunOptions = field(default_factory=RunOptions)
+    settings: Settings | None = None
+    pids: dict[int, int] = field(default_factory=dict)
+    death: Exception | None = None
+
+    def work(self, shift: Shift) -> None:
+        self.started += 1
+        self.pids, self.death = {}, None
+        for number in range(len(self.predictors)):
+            self.pids[self.fork(number)] = number
+        head = Head(self.store, len(self.predictors))
+        try:
+            head.await_first(shift, self.find_dead)
+            with shift.recorded("forks") as journal:
+                head.order(shift, journal)
+                head.see_out(shift, self.find_dead)
+        finally:
+            self.end(signal.SIGTERM)
+
+    def find_dead(self) -> Exception | None:
+        for pid, number in tuple(self.pids.items()):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                del self.pids[pid]
+                if status:
+                    self.death = DeadWorkerError(f"worker {number} died of {status}")
+                    self.end(signal.SIGTERM)
+                    break
+        return self.death
+
+    def end(self, number: int) -> None:
+        for pid in self.pids:
+            os.kill(pid, number)
+        while self.pids:
+            os.waitpid(self.pids.popitem()[0], 0)
+
+    def fork(self, number: int) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        gc.freeze()  # what is the parent's must not be taken down here
+        try:
+            store, predictor = self.open_store(), self.predictors[number]
+            around = self.around.get(number) if self.started == 1 else None
+            with around() if around else nullcontext():
+                choose = lambda: (self.settings, lambda: predictor)  # noqa: E731
+                take_part(store, number, self.options, choose)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(70)
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Any:
+    """A store of torch that other processes can reach."""
+    from torch.distributed import TCPStore
+
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+@pytest.fixture
+def engine(store_server) -> Iterator[Forks]:
+    """Two workers and a store between them."""
+    from torch.distributed import PrefixStore, TCPStore
+
+    def open_store() -> Any:
+        return PrefixStore(name, TCPStore("127.0.0.1", store_server.port, is_master=False))
+
+    name = os.urandom(4).hex()
+    engine = Forks(PrefixStore(name, store_server), open_store)
+    yield engine
+    engine.end(signal.SIGKILL)
 
 
 class DiskCalls:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -10,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from marigold_cli.batch.folder import bind, occupied, read_binding
 from marigold_cli.batch.options import Policy
@@ -105,10 +105,10 @@ def test_two_runs_do_not_share_a_folder(studio):
 
 
 def test_a_file_system_without_locks_will_do(studio, monkeypatch):
-    def refuse(self: FileLock) -> None:
+    def refuse(descriptor: int, kind: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(FileLock, "acquire", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     studio.shoot("a.png")
 
     assert studio.run().done == 1

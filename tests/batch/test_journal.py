@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marigold_cli.batch.journal import Journal, fold
-from marigold_cli.batch.records import (
-    Done,
-    End,
-    Failed,
-    OutputFile,
-    Run,
-    Start,
-    Void,
-    from_line,
-    to_line,
-)
+from marigold_cli.batch.lines import from_line, to_line
+from marigold_cli.batch.records import Done, End, Failed, OutputFile, Run, Start, Void
 from marigold_cli.errors import ForeignFileError, OutputError
 
 NAMES = st.binary(min_size=1, max_size=40).map(os.fsdecode)
@@ -161,6 +153,81 @@ def test_a_photo_that_was_in_flight_when_a_run_died_is_remembered(
     entry = fold(tmp_path).entries["a"]
 
     assert (entry.crashes, entry.alone) == (crashes, alone)
+
+
+def test_journals_of_workers_are_folded_with_that_of_their_head(tmp_path):
+    (tmp_path / ".marigold").mkdir()
+    write(tmp_path, RUN, Void("a"))
+    write(tmp_path, done("a"), name=".marigold/journal-worker0.jsonl")
+    write(tmp_path, done("b"), name=".marigold/journal-3of8-worker1.jsonl")
+
+    assert {name for name, one in fold(tmp_path).entries.items() if one.done} == {"a", "b"}
+
+
+def lines(*told) -> bytes:
+    return b"".join(to_line(record, at) for at, record in told)
+
+
+def test_a_photo_is_in_flight_with_one_worker_only(tmp_path):
+    """Worker 1 died with it; worker 0 got it next and finished it."""
+    (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN), (5, RUN)))
+    (tmp_path / "journal.w0.jsonl").write_bytes(
+        lines((6, Run("f", 0, {}, worker=0)), (7, Start("a", "f", True)), (8, done("a")))
+    )
+    (tmp_path / "journal.w1.jsonl").write_bytes(
+        lines((2, Run("f", 0, {}, worker=1)), (3, Start("a", "f", True)))
+    )
+    before = fold(tmp_path).entries["a"]
+    (tmp_path / "journal.w0.jsonl").write_bytes(
+        lines((6, Run("f", 0, {}, worker=0)), (7, Start("a", "f", True)))
+    )
+
+    after = fold(tmp_path).entries["a"]
+
+    assert (before.crashes, before.alone) == (0, 0)
+    assert (after.crashes, after.alone) == (2, 2)
+
+
+def test_the_end_of_a_run_acquits_its_workers(tmp_path):
+    (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN), (5, End(75))))
+    (tmp_path / "journal.w0.jsonl").write_bytes(
+        lines((2, Run("f", 0, {}, worker=0)), (3, Start("a", "f", True)))
+    )
+
+    state = fold(tmp_path)
+
+    assert state.entries["a"].crashes == 0
+    assert [end.code for end in state.ends] == [75]
+
+
+def test_a_worker_s_end_is_not_the_run_s(tmp_path):
+    (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN)))
+    (tmp_path / "journal.w0.jsonl").write_bytes(lines((2, Run("f", 0, {}, worker=0)), (3, End(0))))
+
+    assert fold(tmp_path).ends == [None]
+
+
+def test_who_has_read_the_journals_writes_no_earlier_time(tmp_path, monkeypatch):
+    """The clock of the machine that wrote before was an hour ahead."""
+    with Journal(tmp_path / "journal.jsonl", fsync=False) as journal:
+        monkeypatch.setattr(time, "time", lambda: 7200.0)
+        journal.append(done("a"))
+    state = fold(tmp_path)
+
+    with Journal(tmp_path / "journal-2.jsonl", fsync=False, after=state.latest) as journal:
+        monkeypatch.setattr(time, "time", lambda: 3600.0)
+        journal.append(Void("a"))
+
+    assert fold(tmp_path).entries["a"].done is None
+
+
+@pytest.mark.parametrize(
+    ("again", "finished"), [(Run("f", 1, {}, id="x"), {"a"}), (Run("f", 1, {}, id="y"), set())]
+)
+def test_what_a_run_has_finished_is_known_when_it_begins_once_more(tmp_path, again, finished):
+    write(tmp_path, Run("f", 2, {}, id="x"), done("a"), again)
+
+    assert fold(tmp_path).stints[""].finished == finished
 
 
 def test_a_torn_line_acquits_the_photos_in_flight(tmp_path):

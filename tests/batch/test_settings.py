@@ -20,6 +20,8 @@ RECIPE_CHANGES = {
     "noise": Noise.ZEROS,
     "resample": Resample.NEAREST,
     "reduction": Reduction.MEAN,
+    "tile": 0,
+    "refine": True,
 }
 CHANGES = {
     "identity": "other",
@@ -33,6 +35,7 @@ CHANGES = {
     "size": "processing",
     "grid": "upright",
     "algorithm": 2,
+    "intrinsics": ("albedo", "shading"),
 }
 
 

@@ -141,7 +141,7 @@ def test_several_sets_stand_in_one_call(evaluate: Call, pairs: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (("--data", "/none", "--dataset", "folder"), ExitCode.NO_INPUT, "/none: no such folder"),
+        (("--data", "/none", "--dataset", "folder"), ExitCode.NO_INPUT, "there is no such folder"),
         (("--dataset", "kitti", "--data", "."), ExitCode.NO_INPUT, "kitti_eigen_split_test.tar"),
         (("--predictions", "/none"), ExitCode.NO_INPUT, "/none: no such folder of predictions"),
         (("--align", "none"), ExitCode.USAGE, "--align none means nothing for affine-depth"),

@@ -76,6 +76,18 @@ def test_inverted_disparity_is_near_at_zero(
     assert np.abs(turned - (1 - plain)).max() < 1e-6
 
 
+def test_the_plan_of_one_pass_speaks_of_neither_steps_nor_noise(
+    call: Call, photos: Path, feedforward: Make, tmp_path: Path
+) -> None:
+    model = ("--model", feedforward("dpt"), "--seed", "7", *FORMATS)
+
+    answer = call("run", photos, "--out", tmp_path / "out", "--dry-run", *model)
+
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("recipe"))
+    assert line.split(maxsplit=1)[1].startswith("one pass at the model's own size, float32, ")
+    assert not {"seed", "noise", "zeros", "step", "member"} & set(line.replace(",", "").split())
+
+
 def test_metric_depth_refuses_to_be_inverted(
     call: Call, photos: Path, feedforward: Make, tmp_path: Path
 ) -> None:

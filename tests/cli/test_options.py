@@ -44,12 +44,14 @@ def test_there_is_a_command_for_every_task() -> None:
     assert {f"marigold {task}" for task in tasks} <= COMMANDS.keys()
 
 
-# A training and an export do to checkpoints and scenes what a run does to depth maps.
+# A training and an export do to checkpoints and scenes what a run does to depth maps; an alignment
+# refines its fit.
 OWN = {
     "marigold train": {
         "--modality", "--steps", "--seed", "--out", "-o", "--max-time", "--data", "--half",
     },
     "marigold export": {"--overwrite"},
+    "marigold align": {"--refine"},
 }  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def test_without_flags_the_defaults_are_those_of_the_options(
     monkeypatch: pytest.MonkeyPatch, call: Callable[..., Any]
 ) -> None:
     asked: list[RunOptions] = []
-    monkeypatch.setattr(job, "carry_out", lambda options, talk: asked.append(options) or 0)
+    monkeypatch.setattr(job, "carry_out", lambda options, *_: asked.append(options) or 0)
 
     call("run")
 
@@ -106,12 +108,13 @@ def test_every_option_has_its_flag(kind: type, elsewhere: set[str]) -> None:
 
 def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable[..., Any]) -> None:
     asked: list[RunOptions] = []
-    monkeypatch.setattr(job, "carry_out", lambda options, talk: asked.append(options) or 0)
+    monkeypatch.setattr(job, "carry_out", lambda options, *_: asked.append(options) or 0)
     line = (
         "run a b -o there --include *.jpg --exclude x* --exclude y* --no-recurse --follow-links"
         " --model m --revision r --dtype float16 --device cpu --vae v --steps 7 --ensemble 3"
         " --reduction mean"
-        " --resolution 0 --seed 5 --timesteps leading --noise zeros --resample bicubic"
+        " --resolution 0 --tile auto --refine"
+        " --seed 5 --timesteps leading --noise zeros --resample bicubic"
         " --format png,exr --format npy --colormap turbo --uncertainty --invert"
         " --output-size processing --grid upright --max-pixels 5M --overwrite --resume"
         " --skip-failed --check hash --no-fsync --max-failures 9 --fail-on 5% --max-time 90m"
@@ -129,6 +132,8 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
                 steps=7,
                 ensemble=3,
                 resolution=0,
+                tile=0,
+                refine=True,
                 seed=5,
                 timesteps="leading",
                 noise="zeros",

@@ -1,0 +1,156 @@
+"""The head of a run of several workers: lets them in, hears what they do, passes on a stop.
+
+It only ever asks the store for what is there already, so that nobody waits for one that is slow or
+dead. A worker is a voice in the store: where it runs is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from marigold_cli.batch.claims import Store, publish
+from marigold_cli.batch.journal import Journal
+from marigold_cli.batch.progress import FromWorker
+from marigold_cli.batch.shift import Shift
+from marigold_cli.batch.wire import OVER, TALK, Alive, Arrived, Left, Orders, from_text, to_text
+from marigold_cli.errors import DeviceError, ExitCode, MarigoldError
+
+_PAUSE_S = 0.05
+_SILENCE_S = 180.0  # a worker that says nothing for so long is dead [s]
+
+
+@dataclass
+class Head:
+    """Leads the workers of one run.
+
+    Attributes:
+        store: What they talk through.
+        size: So many are expected.
+        run: The name of what they share.
+        left: Workers that came to their end, in order.
+    """
+
+    store: Store
+    size: int
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    left: set[int] = field(default_factory=set)
+    _orders: Orders | None = None
+    _waiting: list[Arrived] = field(default_factory=list)
+    _heard: dict[int, float] = field(default_factory=dict)  # when each spoke last [s]
+    _has_told_stop: bool = False
+
+    def await_first(self, shift: Shift, end: Callable[[], Exception | None]) -> str:
+        """Return when a worker is ready, with what it computes with.
+
+        Args:
+            shift: Hears what the workers tell.
+            end: Tells whether they have ended, and how; raised when they have no more to say.
+
+        Raises:
+            MarigoldError: a worker could not make itself ready.
+        """
+        while not self._waiting:
+            self._attend_or_end(shift, end)
+            if isinstance(shift.outcome.error, MarigoldError):
+                raise shift.outcome.error
+        return self._waiting[0].device
+
+    def order(self, shift: Shift, journal: Journal) -> Orders:
+        """Write down what is to be done; who arrives gets it from now on."""
+        self._orders = Orders(
+            run=self.run,
+            jobs=publish(self.store, self.run, shift.plan.jobs),
+            workers=self.size,
+            fingerprint=shift.plan.fingerprint,
+            shard=shift.plan.shard,
+            party=shift.place.party or "",
+            at=journal.now(),
+        )
+        return self._orders
+
+    def attend(self, shift: Shift) -> bool:
+        """Hear what has been said, answer who has arrived; returns whether anything was said."""
+        number = self.store.queue_len(TALK)
+        for _ in range(number):
+            self._hear(self.store.queue_pop(TALK, False), shift)
+        while self._orders and self._waiting:
+            self.store.set(f"orders/{self._waiting.pop().token}", to_text(self._orders))
+        if shift.stop.is_asked and not self._has_told_stop:
+            self._has_told_stop = True
+            self.store.set(f"{self.run}/stop", str(shift.stop.reason))
+        return number > 0
+
+    def see_out(self, shift: Shift, end: Callable[[], Exception | None]) -> None:
+        """Attend until all have left, or the time to stop in is over; `end` as in `await_first`."""
+        while len(self.left) < self.size and shift.stop.grace != 0:
+            self._attend_or_end(shift, end)
+
+    def close(self) -> None:
+        """Send home who arrives from now on: all is done, or there was nothing to do."""
+        self.store.set(OVER, "")
+
+    @contextlib.contextmanager
+    def attending(self, shift: Shift) -> Iterator[None]:
+        """Attend in a thread, while this process works as well."""
+        over = threading.Event()
+
+        def attend() -> None:
+            try:
+                while not over.is_set():
+                    if not self.attend(shift):
+                        over.wait(_PAUSE_S)
+            except RuntimeError as error:  # of the store
+                shift.outcome.break_off(DeviceError(f"the workers' store is gone: {error}"))
+
+        thread = threading.Thread(target=attend, name="head", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def find_silent(self) -> Exception | None:
+        """Tell of a worker that has not spoken lately: nobody else notices a lost machine."""
+        limit = time.monotonic() - _SILENCE_S
+        for worker, at in self._heard.items():
+            if at < limit and worker not in self.left:
+                return DeviceError(f"worker {worker} was not heard of for {_SILENCE_S:.0f} s")
+        return None
+
+    def _attend_or_end(self, shift: Shift, end: Callable[[], Exception | None]) -> None:
+        error = end()  # asked first, so that nothing is said after it
+        if not self.attend(shift):
+            if error:
+                raise error
+            time.sleep(_PAUSE_S)
+
+    def _hear(self, line: bytes, shift: Shift) -> None:
+        number, run, text = line.split(b" ", 2)
+        worker, word = int(number), from_text(text)
+        if run.decode() not in ("", self.run):
+            return  # of a run before this one, in the same store
+        self._heard[worker] = time.monotonic()
+        match word:
+            case Arrived():
+                self._waiting.append(word)
+            case Left(code, message):
+                self.left.add(worker)
+                if code:
+                    shift.outcome.break_off(_error(code, message))
+            case Alive():
+                pass
+            case _:
+                shift.tell(FromWorker(worker, word))
+
+
+def _error(code: int, message: str) -> MarigoldError:
+    """What broke a worker, as if it had happened here."""
+    error = MarigoldError(message)
+    error.exit_code = ExitCode(code)
+    return error

@@ -1,0 +1,95 @@
+"""A worker's line to the head of its run, through the store that both of them see.
+
+Without its head a worker has no right to go on: when the store is gone, it ends at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from marigold_cli.batch.claims import Store
+from marigold_cli.batch.progress import StepDone
+from marigold_cli.batch.signals import Stop
+from marigold_cli.batch.wire import OVER, TALK, Alive, Arrived, Orders, Word, from_text, to_text
+from marigold_cli.errors import ExitCode
+
+_POLL_S = 0.25
+_ALIVE_S = 20.0
+_STEP_S = 0.25  # steps are told no more often
+
+
+class Line:
+    """A worker's line to the head of its run."""
+
+    def __init__(self, store: Store, worker: int) -> None:
+        self._store, self._worker = store, worker
+        self._run = ""  # until there are orders
+        self._last_words: Callable[[], object] = lambda: None
+        self._stop: Stop | None = None
+        self._told_step = 0.0
+
+    def say(self, word: Word) -> None:
+        """Tell the head something."""
+        if isinstance(word, StepDone):
+            if time.monotonic() < self._told_step + _STEP_S:
+                return
+            self._told_step = time.monotonic()
+        try:
+            self._store.queue_push(TALK, f"{self._worker} {self._run} {to_text(word)}")
+        except RuntimeError:
+            self._be_lost()
+
+    def arrive(self, device: str) -> Orders | None:
+        """Say that one is ready, and wait for orders; None: there is nothing to do."""
+        token = secrets.token_hex(8)
+        self.say(Arrived(token, self._worker, device))
+        while not self._store.check([f"orders/{token}"]):
+            if self._store.check([OVER]):
+                return None
+            time.sleep(_POLL_S)
+        orders: Orders = from_text(self._store.get(f"orders/{token}"))
+        self._run = orders.run
+        return orders
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Show in a thread that one is alive, and see that the head is."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(over,), name="line", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    @contextlib.contextmanager
+    def heeding(self, stop: Stop, last_words: Callable[[], object]) -> Iterator[None]:
+        """In the block, pass on the head's stop; if the head is gone, say last words and end."""
+        self._stop, self._last_words = stop, last_words
+        try:
+            yield
+        finally:
+            self._stop, self._last_words = None, lambda: None
+
+    def _watch(self, over: threading.Event) -> None:
+        spoken = time.monotonic()
+        while not over.wait(_POLL_S):
+            try:
+                if self._store.check([f"{self._run}/stop"]) and self._stop:
+                    self._stop.ask(self._store.get(f"{self._run}/stop").decode())
+            except RuntimeError:
+                self._be_lost()
+            if time.monotonic() > spoken + _ALIVE_S:
+                spoken = time.monotonic()
+                self.say(Alive())
+
+    def _be_lost(self) -> None:
+        with contextlib.suppress(Exception):
+            self._last_words()
+        os._exit(ExitCode.STOPPED)

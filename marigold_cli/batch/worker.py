@@ -1,0 +1,153 @@
+"""One of several workers: takes photos off the list that all share, and tells the head of the run.
+
+A worker has its own journal and its own unfinished files, and waits for nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from marigold_cli.batch.claims import Shared, Store
+from marigold_cli.batch.folder import occupied
+from marigold_cli.batch.head import Head
+from marigold_cli.batch.journal import Journal, journal_of
+from marigold_cli.batch.line import Line
+from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.outcome import Outcome
+from marigold_cli.batch.pipeline import Pipeline
+from marigold_cli.batch.plan import Plan
+from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.progress import FromWorker
+from marigold_cli.batch.records import End, Run
+from marigold_cli.batch.settings import Json, Settings, fingerprint
+from marigold_cli.batch.shift import Shift
+from marigold_cli.batch.signals import Stop, listening
+from marigold_cli.batch.solo import load_model
+from marigold_cli.batch.versions import versions
+from marigold_cli.batch.wire import Left, Orders
+from marigold_cli.errors import ExitCode, MarigoldError, SettingsMismatchError
+
+_GRACE_S = 25.0  # torch elastic kills who has not ended 30 s after it was told to
+
+_logger = logging.getLogger(__name__)
+
+
+def take_part(
+    store: Store,
+    worker: int,
+    options: RunOptions,
+    choose: Callable[[], tuple[Settings, Callable[[], Predictor]]],
+) -> int | None:
+    """Be one of the workers of a run that another process leads, until there is nothing to do.
+
+    Args:
+        store: What they talk through.
+        worker: The number of this one.
+        options: What was asked.
+        choose: Tells what is wanted of every photo, and how to open the model for it. What goes
+            wrong in it is told to the head of the run, as all that goes wrong.
+
+    Returns:
+        The signal that stopped it; None: there was none.
+    """
+    line, stop = Line(store, worker), Stop(min(options.policy.grace_s, _GRACE_S))
+    with line.open():
+        try:
+            settings, open_predictor = choose()
+            predictor = load_model(open_predictor, settings, line.say)
+            if orders := line.arrive(_device(predictor)):
+                _check(orders, settings)
+                plan = Plan((), (), (), settings, orders.fingerprint, shard=orders.shard)
+                outcome = Outcome(plan, options.policy, stop)
+                with occupied(options.out, options.policy.fsync, orders.party) as place:
+                    shift = Shift(plan, options.policy, place, stop, outcome, line.say)
+                    with _recorded(shift, worker, orders) as journal, _heard(shift, line, journal):
+                        _share(shift, predictor, store, orders, journal)
+                if outcome.error:
+                    raise outcome.error
+        except MarigoldError as error:
+            line.say(Left(error.exit_code, str(error)))
+        except Exception as error:
+            line.say(Left(ExitCode.BUG, f"a bug in marigold: {type(error).__name__}: {error}"))
+            _logger.exception("worker %d", worker)
+        else:
+            line.say(Left())
+    return stop.signal
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The first of several workers: works as the others do, and is the head of the run."""
+
+    head: Head
+    open_predictor: Callable[[], Predictor]
+
+    def work(self, shift: Shift) -> None:
+        """Do what the others leave, and see them out."""
+        mine = replace(shift, tell=lambda event: shift.tell(FromWorker(0, event)))
+        predictor = load_model(self.open_predictor, shift.plan.settings, mine.tell)
+        with shift.recorded(_device(predictor)) as journal:
+            orders = self.head.order(shift, journal)
+            with self.head.attending(shift), _recorded(mine, 0, orders) as own:
+                try:
+                    _share(mine, predictor, self.head.store, orders, own)
+                except MarigoldError as error:
+                    shift.outcome.break_off(error)
+            self.head.left.add(0)
+            self.head.see_out(shift, self.head.find_silent)
+
+
+def _share(
+    shift: Shift, predictor: Predictor, store: Store, orders: Orders, journal: Journal
+) -> None:
+    claims = Shared(store, orders.run, shift.plan.settings, orders.jobs, orders.workers)
+    Pipeline(shift, predictor, claims, journal).run()
+
+
+@contextlib.contextmanager
+def _recorded(shift: Shift, worker: int, orders: Orders) -> Iterator[Journal]:
+    """Give a worker its own journal, with a record at both ends."""
+    path = journal_of(shift.place.root, orders.shard, worker)
+    about: dict[str, Json] = {"host": platform.node(), "pid": os.getpid()}
+    begin = Run(orders.fingerprint, 0, versions(), {}, about, orders.shard, worker)
+    with Journal(path, shift.place.fsync, orders.at) as journal:
+        journal.append(begin)
+        yield journal
+        with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
+            journal.append(End(int(ExitCode.OK), signal=shift.stop.signal))
+
+
+@contextlib.contextmanager
+def _heard(shift: Shift, line: Line, journal: Journal) -> Iterator[None]:
+    """Put the block under the hand of signals and of the head."""
+
+    def last_words() -> None:
+        journal.leave(End(int(ExitCode.STOPPED), signal=shift.stop.signal))
+        shutil.rmtree(shift.place.temporary, ignore_errors=True)
+
+    def keep_quiet() -> None:
+        """The head tells it."""
+
+    with (
+        line.heeding(shift.stop, last_words),
+        listening(shift.stop, on_stop=keep_quiet, on_status=keep_quiet, on_abort=last_words),
+    ):
+        yield
+
+
+def _check(orders: Orders, settings: Settings) -> None:
+    if orders.fingerprint != fingerprint(settings):
+        raise SettingsMismatchError(
+            f"{platform.node()}: the model or the settings here are not those of the run; "
+            "see that all machines have the same model and precision (--dtype)"
+        )
+
+
+def _device(predictor: Predictor) -> str:
+    return f"{predictor.device} {predictor.dtype}"

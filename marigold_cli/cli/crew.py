@@ -1,0 +1,124 @@
+"""Who does the work of `marigold run`: this process, workers that it starts, or those beside it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+from marigold_cli.batch.head import Head
+from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.settings import Settings
+from marigold_cli.batch.shift import Crew, Shift
+from marigold_cli.batch.solo import Solo
+from marigold_cli.batch.worker import Leader, take_part
+from marigold_cli.cli.console import configure_logging, stderr_console
+from marigold_cli.cli.devices import accelerators, check_devices
+from marigold_cli.cli.engine import Agent, Rank, open_store, read_rank, share_cores
+from marigold_cli.cli.workflow import choose, opener
+from marigold_cli.errors import UsageError
+
+Hire: TypeAlias = Callable[[Callable[[], Predictor]], Crew]
+
+
+def hire_here(asked: RunOptions) -> tuple[RunOptions, Hire]:
+    """This process does the work itself, or starts a worker for each of several devices.
+
+    Returns:
+        What was asked, with what the workers must know; and what gives them.
+    """
+    if len(asked.devices) < 2:
+        return asked, Solo
+    check_devices(asked.devices)
+    name = secrets.token_hex(8)
+    asked = replace(asked, party=f"workers of {name}", run_id=name)
+    return asked, lambda _: Launcher(asked)
+
+
+@contextlib.contextmanager
+def leading(asked: RunOptions, rank: Rank) -> Iterator[tuple[RunOptions, Hire]]:
+    """An engine has started this process as the first of several workers; gives as `hire_here`."""
+    store, name = open_store(rank)
+    head = Head(store, rank.size)
+    asked = replace(asked, party=f"workers of {name}", run_id=name)
+    try:
+        yield asked, partial(Leader, head)
+    finally:
+        head.close()
+
+
+def follow(asked: RunOptions, rank: Rank) -> int:
+    """An engine has started this process as another of several workers.
+
+    Returns:
+        What the process should end with.
+    """
+    store, _ = open_store(rank)
+    stopped_by = take_part(store, rank.number, asked, partial(_choose, asked))
+    return 0 if stopped_by is None else 128 + stopped_by
+
+
+def settle_device(asked: RunOptions, rank: Rank) -> RunOptions:
+    """Give a worker that an engine has started the device of its number on this machine.
+
+    Raises:
+        UsageError: `--devices` was given too.
+    """
+    if asked.devices:
+        raise UsageError(
+            "--devices starts workers, and so does what has started this one; leave it out, or "
+            "leave out torchrun or accelerate launch"
+        )
+    device = asked.model.device
+    here = accelerators() if device == "auto" else ()
+    if here:
+        device = f"{here[0].partition(':')[0]}:{rank.local}"
+    elif device in ("cuda", "xpu"):
+        device = f"{device}:{rank.local}"
+    return replace(asked, model=replace(asked.model, device=device))
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Starts a worker process for each device, and leads them without working itself."""
+
+    asked: RunOptions
+
+    def work(self, shift: Shift) -> None:
+        """Do all jobs; the models are loaded first: one that cannot be leaves no trace."""
+        devices = self.asked.devices
+        with Agent(_work, self.asked, shift.place.temporary) as agent:
+            head = Head(agent.store, len(devices))
+            device = head.await_first(shift, agent.find_dead)
+            with shift.recorded(f"{len(devices)} workers, the first on {device}") as journal:
+                head.order(shift, journal)
+                head.see_out(shift, agent.find_dead)
+
+
+def _work(asked: RunOptions) -> None:
+    """Be a worker in a process that a launcher has started."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C comes to all; the launcher passes it on
+        signal.signal(number, signal.SIG_IGN)
+    faulthandler.enable()
+    configure_logging(stderr_console(), -1)
+    rank = read_rank(os.environ)
+    assert rank
+    asked = replace(asked, model=replace(asked.model, device=asked.devices[rank.local]))
+    if asked.model.device == "cpu":
+        share_cores(rank.size)
+    store, _ = open_store(rank)
+    take_part(store, rank.number, asked, partial(_choose, asked))
+    atexit.register(os._exit, 0)  # to take down the interpreter takes seconds and serves nobody
+
+
+def _choose(asked: RunOptions) -> tuple[Settings, Callable[[], Predictor]]:
+    card, settings = choose(asked)
+    return settings, opener(card, settings, asked)
