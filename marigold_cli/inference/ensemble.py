@@ -16,11 +16,11 @@ _SMALLEST_RANGE = np.float32(1e-6)
 
 @dataclass(frozen=True)
 class Merged:
-    """One depth out of many.
+    """One prediction out of many.
 
     Attributes:
-        depth: float32 [H, W]; affine kinds span [0, 1].
-        spread: float32 [H, W], how far members lie from it, in its unit.
+        depth: float32, shaped as one member; affine kinds span [0, 1].
+        spread: float32 of the same shape, how far members lie from it, in its unit.
     """
 
     depth: Floats
@@ -31,8 +31,8 @@ def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged | No
     """Align the members, reduce them pixel by pixel, and bring affine depth to [0, 1].
 
     Args:
-        members: float32 [E, H, W].
-        kind: Metric depth shares one frame already and is reduced as it is.
+        members: float32 [E, H, W], or [E, C, H, W] of intrinsic images.
+        kind: Metric depth and intrinsic images share one frame already and are reduced as they are.
         reduction: The median, with the median distance to it as spread; or the mean, with the
             standard deviation. An even number's median is the middle of the middle two: the
             lower one alone, as in torch, would pull everything nearer.
@@ -41,7 +41,7 @@ def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged | No
         None where no member is finite.
     """
     flat = members.reshape(len(members), -1)
-    alignment = keep(flat) if kind is DepthKind.METRIC else align(flat)
+    alignment = align(flat) if kind.is_affine else keep(flat)
     if not len(alignment.kept):
         return None
     reduce = _median if reduction is Reduction.MEDIAN else _mean
@@ -49,7 +49,7 @@ def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged | No
     for block in blocks(flat.shape[1]):
         depth[block], spread[block] = reduce(alignment.apply(flat[:, block]))
     unit = np.float32(1)
-    if kind is not DepthKind.METRIC:
+    if kind.is_affine:
         depth, unit = stretch(depth)
     shape = members.shape[1:]
     return Merged(depth.reshape(shape), (spread / unit).reshape(shape))

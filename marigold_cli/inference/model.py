@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthKind
+from marigold_cli.inference.reading import DEPTH, Reading
 from marigold_cli.inference.schedule import Schedule, Scheduler
 
 
@@ -18,13 +19,11 @@ class DepthModel:
 
     Attributes:
         vae: Between images in [-1, 1] and latents.
-        unet: [B, 8, h, w], image latent before depth latent -> [B, 4, h, w].
+        unet: [B, 8, h, w], image latent before depth latent -> [B, 4, h, w]; for N intrinsic
+            images [B, 4 + 4 N, h, w] -> [B, 4 N, h, w].
         scheduler: Read for its configuration only; never stepped, so that threads may share it.
         empty_text: [1, T, C], the empty prompt as the dropped text encoder saw it.
-        kind: What the prediction means.
-        rescale: Whether a single prediction is stretched to [0, 1].
-        has_full_z: Whether decoded normals may point away from the viewer; else z in [-1, 1] stands
-            for [0, 1].
+        reading: What it predicts, and how decoded pictures stand for that.
     """
 
     def __init__(
@@ -33,23 +32,30 @@ class DepthModel:
         unet: UNet2DConditionModel,
         scheduler: Scheduler,
         empty_text: Tensor,
-        kind: DepthKind = DepthKind.AFFINE_DEPTH,
-        rescale: bool = False,
-        has_full_z: bool = True,
+        reading: Reading = DEPTH,
     ) -> None:
         self.vae = vae
         self.unet = unet
         self.scheduler = scheduler
         self.empty_text = empty_text.to(unet.device, unet.dtype)
-        self.kind = kind
-        self.rescale = rescale
-        self.has_full_z = has_full_z
+        self.reading = reading
 
     @property
     def device(self) -> torch.device:
         """Where the networks live."""
         device: torch.device = self.unet.device
         return device
+
+    @property
+    def kind(self) -> DepthKind:
+        """What the prediction means."""
+        return self.reading.kind
+
+    @property
+    def channels(self) -> int:
+        """Channels of the latent that is denoised: 4, or 4 for each intrinsic image."""
+        count: int = self.unet.config.out_channels
+        return count
 
     @property
     def multiple(self) -> int:
@@ -72,9 +78,11 @@ class DepthModel:
         return self.encode_image(depth.expand(-1, 3, -1, -1) * 2 - 1)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Latent [B, 4, h, w] -> depth [B, 1, PH, PW], or normals [B, 3, PH, PW]."""
+        """Latent [B, 4 N, h, w] -> [B, C, PH, PW]: C is 1 for depth, 3 for normals, or 3 N."""
         if self.kind is DepthKind.NORMALS:
             return self.decode_normals(latent)
+        if self.kind is DepthKind.INTRINSICS:
+            return self.decode_intrinsics(latent)
         return self.decode_depth(latent)
 
     def decode_depth(self, latent: Tensor) -> Tensor:
@@ -84,9 +92,20 @@ class DepthModel:
 
     def decode_normals(self, latent: Tensor) -> Tensor:
         """Latent [B, 4, h, w] -> normals [B, 3, PH, PW] float32 of length 1."""
-        x, y, z = self._decode_image(latent).clamp(-1, 1).unbind(dim=1)
-        vectors = torch.stack((x, y, z if self.has_full_z else (z + 1) / 2), dim=1)
+        code, image = self.reading.normals, self._decode_image(latent)
+        x, y, z = (image.clamp(-1, 1) if code.is_clipped else image).unbind(dim=1)
+        x = -x if code.has_x_left else x
+        vectors = torch.stack((x, y, z if code.has_full_z else (z + 1) / 2), dim=1)
         return functional.normalize(vectors, dim=1, eps=1e-6)
+
+    def decode_intrinsics(self, latent: Tensor) -> Tensor:
+        """Latents [B, 4 N, h, w] -> N images side by side [B, 3 N, PH, PW] float32 in [0, 1].
+
+        The VAE takes one at a time: it needs the most memory by far.
+        """
+        parts = latent.chunk(len(self.reading.intrinsics), dim=1)  # N x [B, 4, h, w]
+        images = [(self._decode_image(part).clamp(-1, 1) + 1) / 2 for part in parts]
+        return torch.cat(images, dim=1)
 
     def _decode_image(self, latent: Tensor) -> Tensor:
         """float32 from the decoder's last layer on: half precision has 1025 levels in [0.5, 1]."""
@@ -102,29 +121,29 @@ class DepthModel:
         draw: Callable[[], Tensor],
         on_step: Callable[[], None] = lambda: None,
     ) -> Tensor:
-        """Turn noise into a depth latent that fits the image.
+        """Turn noise into a latent that fits the image.
 
         Args:
             image_latent: [B, 4, h, w].
-            latent: [B, 4, h, w] float32, where denoising starts. It stays float32 throughout;
+            latent: [B, 4 N, h, w] float32, where denoising starts. It stays float32 throughout;
                 only the network sees its own precision.
             schedule: The steps.
-            draw: Fresh noise [B, 4, h, w] float32; called once per step that needs it.
+            draw: Fresh noise [B, 4 N, h, w] float32; called once per step that needs it.
             on_step: Called after every step.
 
         Returns:
-            [B, 4, h, w] float32.
+            [B, 4 N, h, w] float32.
         """
         latent = latent.to(self.device)
         for step in schedule.steps:
-            answer = self._ask(image_latent, latent, step.timestep)  # [B, 4, h, w]
+            answer = self._ask(image_latent, latent, step.timestep)  # [B, 4 N, h, w]
             noise = draw().to(self.device) if schedule.needs_noise(step) else None
-            latent = schedule.advance(step, latent, answer, noise)  # [B, 4, h, w]
+            latent = schedule.advance(step, latent, answer, noise)  # [B, 4 N, h, w]
             on_step()
         return latent
 
     def _ask(self, image_latent: Tensor, latent: Tensor, timestep: int) -> Tensor:
-        pair = torch.cat([image_latent, latent], dim=1).to(self.unet.dtype)  # [B, 8, h, w]
+        pair = torch.cat([image_latent, latent], dim=1).to(self.unet.dtype)  # [B, 4 + 4 N, h, w]
         text = self.empty_text.expand(len(pair), -1, -1)  # [B, T, C]
         answer: Tensor = self.unet(pair, timestep, encoder_hidden_states=text).sample
         return answer.float()

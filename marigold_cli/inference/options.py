@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+AUTO_TILE = 0  # the long edge of tiles is chosen for each photo
+
 
 class Spacing(StrEnum):
     """How the sampler picks its timesteps out of the training's thousand."""
@@ -42,6 +44,8 @@ class PredictOptions:
     steps: int | None = None
     ensemble: int | None = None
     resolution: int | None = None  # long edge while predicting [px]; 0: the image's own
+    tile: int | None = None  # long edge of tiles, in pixels of the photo; None: no tiles
+    refine: bool = False  # bring depth to the photo's size along the photo's edges
     fast: bool = False  # one step, one member, trailing timesteps
     seed: int = 0
     timesteps: Spacing | None = None
@@ -62,3 +66,5 @@ class Recipe:
     noise: Noise
     resample: Resample
     reduction: Reduction
+    tile: int | None = None  # long edge of tiles, in pixels of the photo; None: no tiles
+    refine: bool = False

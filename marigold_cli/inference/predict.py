@@ -1,4 +1,4 @@
-"""Photos in, depth maps at processing size out. Opens no file and prints nothing."""
+"""Photos in, depth maps out. Opens no file and prints nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from marigold_cli.depth import DepthKind, DepthMap, Floats
+from marigold_cli.depth import DepthMap, Floats, Modality
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference.ensemble import merge, stretch
+from marigold_cli.inference.guided import refine
 from marigold_cli.inference.model import DepthModel
+from marigold_cli.inference.mosaic import Mosaic
 from marigold_cli.inference.normals import merge_normals
 from marigold_cli.inference.options import Noise, Recipe
-from marigold_cli.inference.preprocess import pad, processing_size, to_model_frame, unpad
+from marigold_cli.inference.preprocess import (
+    pad,
+    processing_size,
+    resize_photo,
+    to_model_frame,
+    unpad,
+)
 from marigold_cli.inference.schedule import Schedule, make_schedule
+from marigold_cli.inference.tiling import Tiling, plan_tiling
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
@@ -59,7 +68,10 @@ def predict(
     batch_size: int = 1,
     on_step: OnStep = lambda done, total: None,
 ) -> list[DepthMap]:
-    """Predict every photo's depth, upright and at processing size, in the order given.
+    """Predict every photo's depth, upright, in the order given.
+
+    It is of processing size; that of tiles is of their mosaic's size, and refined depth of that of
+    the photo's pixels.
 
     A result depends on model, recipe and photo alone, not on the photos or the batch beside it.
 
@@ -75,14 +87,39 @@ def predict(
         UsageError: A recipe that the model's scheduler cannot follow.
     """
     schedule = make_schedule(model.scheduler, recipe)
-    count = _counter(len(photos) * recipe.ensemble * len(schedule.steps), on_step)
+    tilings = [plan_tiling(photo.size, recipe) for photo in photos]
+    passes = len(photos) + sum(len(tiling.tiles()) for tiling in tilings if tiling)
+    count = _counter(passes * recipe.ensemble * len(schedule.steps), on_step)
     call = _Call(model, recipe, schedule, batch_size, count)
     depths: dict[int, DepthMap] = {}
     for size, indices in _by_size(photos, recipe.resolution).items():
         members = _predict_group(call, [photos[index] for index in indices], size)
         for index, own in zip(indices, members, strict=True):
             depths[index] = _finish(model, own, recipe)
-    return [depths[index] for index in range(len(photos))]
+    return [
+        _detail(call, photo, tiling, depths[index])
+        for index, (photo, tiling) in enumerate(zip(photos, tilings, strict=True))
+    ]
+
+
+def _detail(call: _Call, photo: Photo, tiling: Tiling | None, whole: DepthMap) -> DepthMap:
+    """Depth of a whole photo, with all the detail that is asked for."""
+    depth = _predict_tiles(call, photo, tiling, whole) if tiling else whole
+    return refine(depth, photo, call.model.device) if call.recipe.refine else depth
+
+
+def _predict_tiles(call: _Call, photo: Photo, tiling: Tiling, whole: DepthMap) -> DepthMap:
+    """Depth of the mosaic's size.
+
+    An ensemble's members are merged tile by tile: each has a frame of its own in every tile anyway,
+    and a mosaic of every member would take as many times the memory.
+    """
+    big, mosaic = resize_photo(photo, tiling.size, call.recipe.resample), Mosaic(tiling)
+    for tiles in _batches(tiling.tiles(), max(1, call.batch_size // call.recipe.ensemble)):
+        members = _predict_group(call, [tile.cut(big) for tile in tiles], tiling.tile_size)
+        for tile, own in zip(tiles, members, strict=True):
+            mosaic.add(tile, _finish(call.model, own, call.recipe))
+    return mosaic.merge(whole)
 
 
 def noise_stream(seed: int, digest: str, member: int) -> Generator:
@@ -136,23 +173,23 @@ def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) 
 
 
 def _denoise(call: _Call, units: Sequence[_Unit]) -> Tensor:
-    """One batch of units -> depth latents [B, 4, h, w] float32."""
+    """One batch of units -> latents [B, 4 N, h, w] float32."""
     image_latent = torch.cat([unit.latent for unit in units])  # [B, 4, h, w]
-    shape = (1, *image_latent.shape[1:])
+    shape = (1, call.model.channels, *image_latent.shape[2:])
 
     def draw() -> Tensor:
         return torch.cat([torch.randn(shape, generator=unit.stream) for unit in units])
 
-    start = draw() if call.recipe.noise is Noise.GAUSSIAN else torch.zeros(image_latent.shape)
+    is_drawn = call.recipe.noise is Noise.GAUSSIAN
+    start = draw() if is_drawn else torch.zeros((len(units), *shape[1:]))
     return call.model.denoise(
         image_latent, start, call.schedule, draw, lambda: call.count(len(units))
     )
 
 
 def _finish(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
-    """Members [E, C, PH, PW] of one image -> its depth or its normals."""
-    finish = _finish_normals if model.kind is DepthKind.NORMALS else _finish_depth
-    finished = finish(model, members, recipe)
+    """Members [E, C, PH, PW] of one image -> its depth, its normals or its intrinsic images."""
+    finished = _FINISH[model.kind.modality](model, members, recipe)
     if finished is not None:
         return finished
     precision = str(model.unet.dtype).removeprefix("torch.")
@@ -170,7 +207,7 @@ def _finish_depth(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMa
     depth = members[0, 0]
     if not np.isfinite(depth).all():
         return None
-    return DepthMap(stretch(depth)[0] if model.rescale else depth, model.kind)
+    return DepthMap(stretch(depth)[0] if model.reading.rescale else depth, model.kind)
 
 
 def _finish_normals(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
@@ -180,6 +217,23 @@ def _finish_normals(model: DepthModel, members: Floats, recipe: Recipe) -> Depth
         return None
     spread = merged.spread if recipe.ensemble > 1 else None
     return DepthMap(np.moveaxis(merged.normals, 0, -1), model.kind, uncertainty=spread)
+
+
+def _finish_intrinsics(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
+    """Intrinsic images of members [E, 3 N, PH, PW]; None where none is finite."""
+    merged = merge(members, model.kind, recipe.reduction)
+    if merged is None:
+        return None
+    spread = np.moveaxis(merged.spread, 0, -1) if recipe.ensemble > 1 else None
+    values = np.moveaxis(merged.depth, 0, -1)
+    return DepthMap(values, model.kind, uncertainty=spread, intrinsics=model.reading.intrinsics)
+
+
+_FINISH = {
+    Modality.DEPTH: _finish_depth,
+    Modality.NORMALS: _finish_normals,
+    Modality.IID: _finish_intrinsics,
+}
 
 
 def _counter(total: int, on_step: OnStep) -> Callable[[int], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from torch.nn import functional
 from marigold_cli.depth import DepthKind, DepthMap, Floats
 from marigold_cli.inference.normals import to_unit_length
 from marigold_cli.inference.options import Resample
+
+if TYPE_CHECKING:
+    from marigold_cli.files.decode import Photo
 
 Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
 
@@ -58,6 +62,20 @@ def _resize_channel(channel: Pixels, size: tuple[int, int], resample: Resample) 
     return _interpolate(plane, size, resample, antialias=resample is not Resample.NEAREST)
 
 
+def resize_photo(photo: Photo, size: tuple[int, int], resample: Resample) -> Photo:
+    """Bring a photo's pixels to another size [px], rounded to what their type can say."""
+    pixels = photo.pixels
+    if pixels.shape[:2] == size:
+        return photo
+    resized = np.empty((*size, 3), pixels.dtype)
+    is_whole = pixels.dtype.kind == "u"
+    high = np.iinfo(pixels.dtype.name).max if is_whole else 1
+    for channel in range(3):
+        plane = _resize_channel(pixels[..., channel], size, resample)[0, 0].clamp_(0, high)
+        resized[..., channel] = (plane.round_() if is_whole else plane).numpy()
+    return replace(photo, pixels=resized)
+
+
 def restore(depth: DepthMap, size: tuple[int, int], resample: Resample) -> DepthMap:
     """Bring a map from processing size to (height, width) [px]. Threads may share it."""
     if depth.shape == size:
@@ -73,24 +91,29 @@ def restore(depth: DepthMap, size: tuple[int, int], resample: Resample) -> Depth
 
 
 def _resize_values(depth: DepthMap, size: tuple[int, int], resample: Resample) -> Floats:
-    if depth.kind is not DepthKind.NORMALS:
-        return _resize_map(depth.values, size, resample, 1 if depth.kind.is_affine else None)
-    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(depth.values, -1, 0)))[None]
-    resized = _interpolate(planes, size, resample, antialias=False)[0].numpy()  # [3, H, W]
-    return np.moveaxis(to_unit_length(resized), 0, -1)
+    if depth.kind is DepthKind.NORMALS:
+        resized = _resize_planes(depth.values, size, resample).numpy()  # [3, H, W]
+        return np.moveaxis(to_unit_length(resized), 0, -1)
+    high = None if depth.kind is DepthKind.METRIC else 1
+    return _resize_map(depth.values, size, resample, high)
 
 
 def _resize_map(
     values: Floats, size: tuple[int, int], resample: Resample, high: float | None = None
 ) -> Floats:
-    """[H, W] -> [*size], at least 0 and at most *high*: bicubic overshoots.
+    """[H, W] or [H, W, C] -> [*size, ...], at least 0 and at most *high*: bicubic overshoots."""
+    planes = _resize_planes(np.atleast_3d(values), size, resample).clamp_(0, high)
+    restored: Floats = np.moveaxis(planes.numpy(), 0, -1)
+    return restored.reshape(*size, *values.shape[2:])
+
+
+def _resize_planes(values: Floats, size: tuple[int, int], resample: Resample) -> Tensor:
+    """[H, W, C] -> [C, *size].
 
     Not antialiased, as in diffusers; it matters only for photos below the processing size.
     """
-    plane = torch.from_numpy(np.require(values, np.float32, ["C", "W"]))[None, None]
-    resized = _interpolate(plane, size, resample, antialias=False).clamp_(0, high)
-    restored: Floats = resized[0, 0].numpy()
-    return restored
+    planes = torch.from_numpy(np.require(np.moveaxis(values, -1, 0), np.float32, ["C", "W"]))
+    return _interpolate(planes[None], size, resample, antialias=False)[0]
 
 
 def _interpolate(

@@ -116,11 +116,17 @@ def recipe() -> Recipe:
     )
 
 
-def _unet() -> UNet2DConditionModel:
+@pytest.fixture(scope="session")
+def make_unet() -> Callable[[int], UNet2DConditionModel]:
+    """A U-Net that predicts so many latents."""
+    return _unet
+
+
+def _unet(latents: int = 1) -> UNet2DConditionModel:
     unet = UNet2DConditionModel(
         sample_size=32,
-        in_channels=8,
-        out_channels=4,
+        in_channels=4 + 4 * latents,
+        out_channels=4 * latents,
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from marigold_cli.inference.normals import merge_normals, to_unit_length
 from marigold_cli.inference.options import Reduction, Resample
 from marigold_cli.inference.predict import noise_stream, predict
 from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.reading import NormalsCode, Reading
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["full-z", "half-z"])
@@ -35,8 +37,7 @@ def pair(request, pipelines, models):
         ours.unet,
         ours.scheduler,
         ours.empty_text,
-        DepthKind.NORMALS,
-        has_full_z=request.param,
+        Reading(DepthKind.NORMALS, normals=NormalsCode(has_full_z=request.param)),
     )
     return pipeline, model
 
@@ -83,6 +84,32 @@ def test_an_ensemble_equals_diffusers(reduction, name, pair, make_photo, recipe)
     assert theirs.uncertainty.max() > 0.01
     assert np.abs(restored.values - theirs.prediction[0]).max() < 1e-4
     assert np.abs(restored.uncertainty - theirs.uncertainty[0, :, :, 0]).max() < 1e-4
+
+
+def test_end_to_end_normals_are_read_mirrored_and_before_they_are_cut(
+    pair,
+) -> None:
+    _, model = pair
+    vae = copy.deepcopy(model.vae)
+    with torch.no_grad():
+        vae.decoder.conv_out.weight *= 4  # beyond 1, where cutting changes directions
+    code = NormalsCode(is_clipped=False, has_x_left=True)
+    e2e = DepthModel(
+        vae,
+        model.unet,
+        model.scheduler,
+        model.empty_text,
+        Reading(DepthKind.NORMALS, normals=code),
+    )
+    latent = torch.randn(1, 4, 5, 7, generator=torch.Generator().manual_seed(1))
+
+    normals = e2e.decode(latent)[0]
+
+    with torch.no_grad():
+        decoded = vae.decode(latent / vae.config.scaling_factor).sample[0]
+    assert decoded.abs().max() > 1.5
+    expected = decoded / decoded.norm(dim=0) * torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
+    assert torch.allclose(normals, expected, atol=1e-5)
 
 
 def random_normals(*shape: int, seed: int = 0):
@@ -146,7 +173,7 @@ def test_normals_have_no_near_end_and_cannot_be_inverted() -> None:
 def test_a_network_that_overflows_is_a_named_failure(pair, make_photo, recipe) -> None:
     _, plain = pair
     text = torch.full_like(plain.empty_text, torch.nan)
-    broken = DepthModel(plain.vae, plain.unet, plain.scheduler, text, DepthKind.NORMALS)
+    broken = DepthModel(plain.vae, plain.unet, plain.scheduler, text, plain.reading)
 
     with pytest.raises(ImageError, match="overflows"):
         predict(broken, [make_photo()], recipe)

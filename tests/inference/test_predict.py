@@ -15,6 +15,7 @@ from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Noise, Spacing
 from marigold_cli.inference.predict import noise_stream, predict
 from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.reading import Reading
 
 SPACINGS = {"trailing": Spacing.TRAILING, "leading": Spacing.LEADING, "lcm": None}
 
@@ -181,7 +182,8 @@ def test_a_single_prediction_is_stretched_only_where_the_model_asks_for_it(
     models, make_photo, recipe
 ) -> None:
     plain = models["trailing"]
-    stretching = DepthModel(plain.vae, plain.unet, plain.scheduler, plain.empty_text, rescale=True)
+    reading = Reading(rescale=True)
+    stretching = DepthModel(plain.vae, plain.unet, plain.scheduler, plain.empty_text, reading)
 
     (as_it_is,) = predict(plain, [make_photo()], recipe)
     (stretched,) = predict(stretching, [make_photo()], recipe)
@@ -209,9 +211,8 @@ def test_progress_counts_every_step_of_every_unit(models, make_photo, recipe) ->
 
 def test_the_kind_of_the_model_is_the_kind_of_the_depth(models, make_photo, recipe) -> None:
     plain = models["trailing"]
-    model = DepthModel(
-        plain.vae, plain.unet, plain.scheduler, plain.empty_text, DepthKind.AFFINE_DISPARITY
-    )
+    reading = Reading(DepthKind.AFFINE_DISPARITY)
+    model = DepthModel(plain.vae, plain.unet, plain.scheduler, plain.empty_text, reading)
 
     (depth,) = predict(model, [make_photo()], recipe)
 
