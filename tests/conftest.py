@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import tarfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -57,10 +58,11 @@ _RULES["depth-anything-metric"] = _RULES["depth-anything"]
 @pytest.fixture(autouse=True)
 def _loudness() -> Iterator[None]:
     """A command that is called within a test sets how loud the program is; put it back."""
-    ours = logging.getLogger("marigold_cli")
-    level = ours.level
+    loggers = logging.getLogger(), logging.getLogger("marigold_cli")
+    levels = [logger.level for logger in loggers]
     yield
-    ours.setLevel(level)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     logging.captureWarnings(False)
 
 
@@ -181,3 +183,27 @@ def no_network(
         monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
     yield refused
     assert refused == []
+
+
+@pytest.fixture
+def tar(tmp_path: Path) -> Callable[[Path], Path]:
+    """Packs a folder as `tar -cf archive.tar .` in it does."""
+
+    def pack(folder: Path) -> Path:
+        archive = tmp_path / "archive.tar"
+        with tarfile.open(archive, "w") as file:
+            file.add(folder, arcname=".")
+        return archive
+
+    return pack
+
+
+@pytest.fixture
+def cut() -> Callable[[Path, float], None]:
+    """Leaves a file only its first part, a share of it."""
+
+    def shorten(path: Path, share: float) -> None:
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * share)])
+
+    return shorten

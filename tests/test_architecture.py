@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+PACKAGES = [name for name, path in MODULES.items() if path.stem == "__init__"]
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
@@ -143,6 +145,21 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
     assert "typer" in loaded  # the list can be read
     assert not loaded & {*HEAVY, "huggingface_hub", "OpenEXR", "marigold_cli.batch.plan"}
+
+
+def mapped(room: str) -> list[str]:
+    """The modules that a room's docstring names, in lines such as "theme  name (words), name"."""
+    _, lines, *_ = (ast.get_docstring(TREES[room]) or "").split("\n\n")
+    bare = re.sub(r"\([^()]*\)", "", re.sub(r"^\w[\w ]*?  ", ", ", lines, flags=re.MULTILINE))
+    return [name for name in re.split(r",|\band\b|\s", bare) if name]
+
+
+@pytest.mark.parametrize("room", PACKAGES)
+def test_a_room_s_docstring_is_a_map_of_its_modules(room: str) -> None:
+    inside = (name.rpartition(".") for name in MODULES)
+    there = [name for place, _, name in inside if place == room and name != "__main__"]
+
+    assert sorted(mapped(room)) == sorted(there)
 
 
 @pytest.mark.parametrize("module", MODULES)
