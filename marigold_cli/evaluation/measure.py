@@ -156,7 +156,7 @@ def score_picture(
     ours, theirs = select(depth, truth.depth, truth.valid)
     scores = {metric.key: metric.formula(ours, theirs) for metric in METRICS}
     scores[BOUNDARY] = boundary_f1(depth, truth.depth, truth.valid)
-    coverage = ours.size / np.count_nonzero(truth.valid)
+    coverage = ours.size / int(np.count_nonzero(truth.valid))
     return Row(sample.image, sample.group, scores, 1, fit.scale, fit.shift, coverage)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from marigold_cli.evaluation.datasets import DataSet, open_dataset
 from marigold_cli.evaluation.measure import measure
 from marigold_cli.evaluation.options import Alignment, DataSetName, FolderOptions
 from marigold_cli.evaluation.predictions import Predictions, open_run
+from marigold_cli.evaluation.tables import to_csv
 from marigold_cli.files.names import DEPTH_SUFFIXES, NORMALS_SUFFIXES
 from marigold_cli.files.writers import NORMALS_WRITERS, WRITERS, Tags
 from marigold_cli.inference.options import Resample
@@ -226,6 +229,8 @@ def test_pixels_that_are_not_predicted_are_told_in_the_foot(
 
     assert result.rows[0].coverage == pytest.approx((6 * 16 - 12) / (12 * 16 - 12))
     assert "2 predictions leave measured pixels out" in " ".join(result.notes)
+    lines = list(csv.DictReader(StringIO(to_csv(result))))
+    assert float(lines[0]["coverage"]) == result.rows[0].coverage
 
 
 def test_the_mean_is_that_over_pictures_whatever_their_pixels(
