@@ -3,7 +3,7 @@
 Every tile is brought into the frame of the whole by `adjustment`, and its low frequencies are
 replaced by the whole's as far as these do not confirm its structure:
 
-    o = g + c (f + (1 - trust) lowpass(g - f) - g),    f = scale * tile + shift,
+    o = g + c (f + (1 - trust^4) lowpass(g - f) - g),    f = scale * tile + shift,
 
 with the depth g of the whole and c = trust / (trust + 0.05), which leaves the whole as it is where
 a tile has no structure. Tiles are blended by weights that sum to 1.
@@ -29,6 +29,7 @@ from marigold_cli.inference.tiling import Tile, Tiling
 Codes: TypeAlias = NDArray[np.uint16]
 
 _HALF_TRUST = 0.05  # trust at which a tile's detail counts half
+_CAUTION = 4  # 1 costs the embedded model 1 % of AbsRel on photographs, 4 nothing
 _BLUR = 2.0  # standard deviation of the low-pass filter, in cells: a twelfth of a tile
 _SMALLEST_RANGE = np.float32(1e-6)
 _BLOCK_BYTES = 64 << 20  # so large a block goes back to the system at once; malloc keeps small ones
@@ -172,7 +173,7 @@ class _Canvas:
         )
         under = self._enlarge(self.whole.values, tile)  # [h, w], as all that follow
         detail = kept.depth.unpack() * scale + shift - under
-        detail += (1 - trust) * self._low_frequencies(kept, scale, shift)
+        detail += (1 - trust**_CAUTION) * self._low_frequencies(kept, scale, shift)
         self._add(self.depth, tile, under + trust / (trust + _HALF_TRUST) * detail)
         if self.spread is not None and self.whole.uncertainty is not None and kept.spread:
             spread = self._enlarge(self.whole.uncertainty, tile)

@@ -47,7 +47,6 @@ MODES: dict[str, dict[str, int | bool]] = {
     "--tile auto": {"tile": AUTO_TILE},
     "--tile 384": {"tile": 384},
     "--refine": {"refine": True},
-    "--tile 192 --refine": {"tile": 192, "refine": True},
 }
 
 
@@ -139,5 +138,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1:2] == ["weigh"]:
         sys.exit(weigh(Path(sys.argv[2]), sys.argv[3:]))
-    compare(int(sys.argv[1]) if len(sys.argv) > 1 else 12)
+    compare(int(sys.argv[1]) if len(sys.argv) > 1 else 8)
     weigh_all(float(sys.argv[2]) if len(sys.argv) > 2 else 200)
