@@ -38,6 +38,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photos.mkdir()
     for name in ("coffee.jpg", "palace.jpg"):
         (photos / name).write_bytes((ROOT / "sample_images" / name).read_bytes())
+    (tmp_path / "scans").symlink_to(photos)
     (tmp_path / "dense").mkdir()
     (tmp_path / "dense/images").symlink_to(photos)
     monkeypatch.chdir(tmp_path)

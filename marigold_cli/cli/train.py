@@ -63,6 +63,7 @@ def train(
     save_every: own.SaveEvery = _UPKEEP.save_every,
     sheet_every: own.SheetEvery = _UPKEEP.sheet_every,
     half: own.Half = _UPKEEP.half,
+    blend: own.Blend = _UPKEEP.blend,
     steps: own.OwnSteps = _UPKEEP.steps,
     seed: own.Seed = _COURSE.seed,
     max_time: own.MaxTime = None,
@@ -98,7 +99,7 @@ def train(
         Material(tuple(data), own.read_size(size), validation, cache, augment),
         replace(PACES[protocol], **{name: it for name, it in given.items() if it is not None}),
         machine,
-        Upkeep(save_every, sheet_every, half, steps),
+        Upkeep(save_every, sheet_every, half, blend, steps),
         seed,
     )
     raise typer.Exit(_carry_out([course], max_time, quiet))

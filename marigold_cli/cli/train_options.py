@@ -181,6 +181,12 @@ SheetEvery = Annotated[
     int, _upkeep(min=0, metavar="N", help="Draw a contact sheet every N updates; 0: never.")
 ]
 Half = Annotated[bool, _upkeep("--half", help="Write the checkpoint in float16.")]
+Blend = Annotated[
+    float,
+    _upkeep(
+        min=0, max=1, metavar="SHARE", help="Share of the base's U-Net in the one that is written."
+    ),
+]
 OwnSteps = Annotated[
     int | None,
     _upkeep(

@@ -52,17 +52,17 @@ def embedded_courses(
         base=str(autoencoder.out),
         method=Method(ProtocolName.MARIGOLD, last_share=0.6),
         material=mixed,
-        pace=Pace(7000, 32, 1, rate=1e-3, final_rate=0.02, clip=1.0, average=0.998),
+        pace=Pace(14_000, 32, 1, rate=1e-3, final_rate=0.02, clip=1.0, average=0.998),
         machine=machine,
         upkeep=_UPKEEP,
     )
     end_to_end = CourseOptions(
         out / "tiny-e2e",
         base=str(tiny.out),
-        method=Method(ProtocolName.E2E, unit=Unit.RANGE),
+        method=Method(ProtocolName.E2E, unit=Unit.DEPTH),
         material=mixed,
-        pace=Pace(4000, 32, 1, rate=3e-4, weight_decay=0.01, clip=1.0, average=0.998),
+        pace=Pace(1000, 32, 1, rate=2e-4, weight_decay=0.01, clip=1.0, average=0.995),
         machine=machine,
-        upkeep=_UPKEEP,
+        upkeep=replace(_UPKEEP, blend=0.5),
     )
     return autoencoder, tiny, end_to_end

@@ -101,6 +101,7 @@ class Upkeep:
     save_every: int = 500  # updates
     sheet_every: int = 500  # updates; 0: no sheets
     half: bool = False  # the checkpoint in float16
+    blend: float = 0.0  # share of the base's U-Net in the one that is written
     steps: int | None = None  # denoising steps that the checkpoint asks for; None: its family's
 
 

@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from marigold_cli.errors import UsageError
 from marigold_cli.training import networks
 from marigold_cli.training.checkpoint import Index, share, write_network, write_scheduler
 from marigold_cli.training.codec import Codec
@@ -86,12 +87,25 @@ class UnetSubject(Subject):
         """Write all components, and the index last, which makes them a checkpoint."""
         protocol, half = self.protocol, self.upkeep.half
         vae = protocol.codec.vae
-        write_network(protocol.network, weights, folder / "unet", half)
+        write_network(protocol.network, self._blend(weights), folder / "unet", half)
         write_network(vae, vae.state_dict(), folder / "vae", half)
         write_scheduler(protocol.scheduler, folder / "scheduler")
         self.foundation.copy_text(folder)
         share(folder)
         self._index(resolution).write(folder)
+
+    def _blend(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Mix with what was learned from: such weights fit more kinds of pictures (WiSE-FT).
+
+        Wortsman et al. 2022, eq. 1.
+        """
+        if not self.upkeep.blend:
+            return weights
+        base = self.foundation.read_unet(seed=0).state_dict()
+        return {
+            name: torch.lerp(weight.float().cpu(), base[name], self.upkeep.blend)
+            for name, weight in weights.items()
+        }
 
     def _index(self, resolution: int) -> Index:
         is_end_to_end = isinstance(self.protocol, EndToEndProtocol)
@@ -110,6 +124,7 @@ def open_subject(options: CourseOptions, source: Source, is_new: bool) -> Subjec
 
     Raises:
         ModelError: The base is not on this machine, incomplete, or refused as unsafe.
+        UsageError: It has nothing to blend with.
     """
     if options.method.protocol is not ProtocolName.AUTOENCODER:
         return _open_unet(options, open_foundation(options.base))
@@ -122,6 +137,8 @@ def open_subject(options: CourseOptions, source: Source, is_new: bool) -> Subjec
 
 
 def _open_unet(options: CourseOptions, foundation: Foundation) -> UnetSubject:
+    if options.upkeep.blend and not foundation.is_whole:
+        raise UsageError(f"{options.base}: has no U-Net to --blend with; leave it out")
     protocol = _denoiser(options.method, foundation, options.seed)
     for network in (protocol.network, protocol.codec.vae):
         network.to(memory_format=torch.channels_last)  # convolutions are faster so

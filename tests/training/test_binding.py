@@ -56,7 +56,7 @@ def test_whatever_changes_the_curve_is_bound(changed: CourseOptions, source: Sou
         replace(COURSE, out=Path("elsewhere")),
         replace(COURSE, machine=Machine(device="cuda", checkpointing=True)),
         replace(COURSE, pace=Pace(updates=7)),
-        replace(COURSE, upkeep=Upkeep(1, 2, True, 3)),
+        replace(COURSE, upkeep=Upkeep(1, 2, True, 0.5, 3)),
         replace(COURSE, material=Material(validation="folder:x")),
     ],
 )

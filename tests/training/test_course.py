@@ -29,6 +29,7 @@ from marigold_cli.inference.options import Noise, PredictOptions, Spacing
 from marigold_cli.training import latents
 from marigold_cli.training.course import run_course
 from marigold_cli.training.embedded import embedded_courses
+from marigold_cli.training.foundation import open_foundation
 from marigold_cli.training.options import (
     CourseOptions,
     Machine,
@@ -97,6 +98,32 @@ def test_a_training_ends_in_a_checkpoint_that_we_and_diffusers_load(
     assert {path.stat().st_mode & 0o777 for path in out.glob("*/*.safetensors")} == {
         (out / "model_index.json").stat().st_mode & 0o777
     }
+
+
+def test_a_blend_lies_between_the_base_and_what_was_learned(
+    make_course: MakeCourse, unbroken: Callable[..., Path], stop: Stop, listen: type
+) -> None:
+    course = make_course(upkeep=Upkeep(save_every=100, sheet_every=0, blend=0.25))
+
+    run_course(course, stop, listen())
+
+    blended = load_file(course.out / UNET)
+    learned = load_file(unbroken() / UNET)
+    base = open_foundation(str(course.base)).read_unet(0).state_dict()
+    for name, weight in blended.items():
+        torch.testing.assert_close(weight, 0.75 * learned[name] + 0.25 * base[name])
+    assert not same_weights(course.out, unbroken())
+
+
+def test_a_blend_with_nothing_is_refused(
+    make_course: MakeCourse, marigold: Path, stop: Stop, listen: type, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    for part in ("vae", "text_encoder", "tokenizer"):
+        shutil.copytree(marigold / part, base / part)
+
+    with pytest.raises(UsageError, match="has no U-Net to --blend with"):
+        run_course(make_course(base=str(base), upkeep=Upkeep(blend=0.5)), stop, listen())
 
 
 def test_the_curve_has_a_line_for_every_update(
