@@ -41,6 +41,7 @@ class Head:
     left: set[int] = field(default_factory=set)
     _orders: Orders | None = None
     _waiting: list[Arrived] = field(default_factory=list)
+    _at_work: set[int] = field(default_factory=set)  # who was given orders
     _heard: dict[int, float] = field(default_factory=dict)  # when each spoke last [s]
     _has_told_stop: bool = False
 
@@ -79,15 +80,20 @@ class Head:
         for _ in range(number):
             self._hear(self.store.queue_pop(TALK, False), shift)
         while self._orders and self._waiting:
-            self.store.set(f"orders/{self._waiting.pop().token}", to_text(self._orders))
+            ready = self._waiting.pop()
+            self._at_work.add(ready.worker)
+            self.store.set(f"orders/{ready.token}", to_text(self._orders))
         if shift.stop.is_asked and not self._has_told_stop:
             self._has_told_stop = True
             self.store.set(f"{self.run}/stop", str(shift.stop.reason))
         return number > 0
 
     def see_out(self, shift: Shift, end: Callable[[], Exception | None]) -> None:
-        """Attend until all have left, or the time to stop in is over; `end` as in `await_first`."""
-        while len(self.left) < self.size and shift.stop.grace != 0:
+        """Attend until all have left, or the time to stop in is over; `end` as in `await_first`.
+
+        Who has not arrived when all is done is waited for no longer: it may never come.
+        """
+        while self._is_awaited(shift) and shift.stop.grace != 0:
             self._attend_or_end(shift, end)
 
     def close(self) -> None:
@@ -122,6 +128,12 @@ class Head:
             if at < limit and worker not in self.left:
                 return DeviceError(f"worker {worker} was not heard of for {_SILENCE_S:.0f} s")
         return None
+
+    def _is_awaited(self, shift: Shift) -> bool:
+        """Whether there is a worker to be seen out."""
+        if shift.outcome.is_short:
+            return len(self.left) < self.size
+        return bool(self._waiting or self._at_work - self.left)
 
     def _attend_or_end(self, shift: Shift, end: Callable[[], Exception | None]) -> None:
         error = end()  # asked first, so that nothing is said after it

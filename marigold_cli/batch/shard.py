@@ -46,7 +46,7 @@ def choose_shard(text: str | None, environment: Mapping[str, str]) -> Shard | No
     Raises:
         UsageError: neither can be understood.
     """
-    shard = parse_shard(text) if text else shard_of_array(environment)
+    shard = parse_shard(text) if text is not None else shard_of_array(environment)
     return shard if shard and shard.count > 1 else None
 
 

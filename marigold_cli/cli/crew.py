@@ -22,7 +22,14 @@ from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.worker import Leader, take_part
 from marigold_cli.cli.console import configure_logging, stderr_console
 from marigold_cli.cli.devices import accelerators, check_devices
-from marigold_cli.cli.engine import Agent, Rank, open_store, read_rank, share_cores
+from marigold_cli.cli.engine import (
+    Agent,
+    Rank,
+    bound_to_parent,
+    open_store,
+    read_rank,
+    share_cores,
+)
 from marigold_cli.cli.workflow import choose, opener
 from marigold_cli.errors import UsageError
 
@@ -101,6 +108,7 @@ class Launcher:
             with shift.recorded(f"{len(devices)} workers, the first on {device}") as journal:
                 head.order(shift, journal)
                 head.see_out(shift, agent.find_dead)
+            head.close()
 
 
 def _work(asked: RunOptions) -> None:
@@ -114,7 +122,8 @@ def _work(asked: RunOptions) -> None:
     asked = replace(asked, model=replace(asked.model, device=asked.devices[rank.local]))
     if asked.model.device == "cpu":
         share_cores(rank.size)
-    store, _ = open_store(rank)
+    with bound_to_parent():
+        store, _ = open_store(rank)
     take_part(store, rank.number, asked, partial(_choose, asked))
     atexit.register(os._exit, 0)  # to take down the interpreter takes seconds and serves nobody
 

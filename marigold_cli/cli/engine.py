@@ -12,8 +12,9 @@ import multiprocessing
 import os
 import secrets
 import signal
+import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from marigold_cli.batch.claims import Store
 
 _HERE = "127.0.0.1"
+_POLL_S = 0.25
 _FAREWELL_S = 10.0  # workers that have nothing to do any more end within it, or are killed [s]
 _LENIENT = (ExitCode.OK, ExitCode.PARTIAL, ExitCode.STOPPED)
 
@@ -54,6 +56,8 @@ class Rank:
 
 def read_rank(environment: Mapping[str, str]) -> Rank | None:
     """The place that an engine gave this process; None: it was started by nobody of the kind."""
+    if not {"MASTER_ADDR", "MASTER_PORT"} <= environment.keys():
+        return None  # a scheduler may number processes that have no store to meet in
     try:
         number, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
         local = int(environment.get("LOCAL_RANK", number))
@@ -93,8 +97,17 @@ class Agent:
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+        # Opened here, for a store of its own making could be reached from other machines.
+        door = socket.create_server((_HERE, 0))
         # The engine shares it, as it would have made one of its own at this place.
-        server = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False, multi_tenant=True)
+        server = TCPStore(
+            _HERE,
+            door.getsockname()[1],
+            is_master=True,
+            wait_for_workers=False,
+            multi_tenant=True,
+            master_listen_fd=door.detach(),
+        )
         self.store = _room(server, attempt=0)
         config = LaunchConfig(
             min_nodes=1,
@@ -133,6 +146,23 @@ class Agent:
             self._launch()
         except Exception as error:
             self._death = error
+
+
+@contextlib.contextmanager
+def bound_to_parent() -> Iterator[None]:
+    """In the block, end with the process that started this one: a store would wait for minutes."""
+    over, parent = threading.Event(), multiprocessing.parent_process()
+
+    def watch() -> None:
+        while parent and not over.wait(_POLL_S):
+            if not parent.is_alive():
+                os._exit(ExitCode.STOPPED)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _room(store: Any, attempt: int) -> Store:

@@ -131,7 +131,7 @@ def run(
 
     Example: marigold run photos/ --out depths --format tiff,color
     """
-    places = read_devices(devices) if devices else ()
+    places = read_devices(devices) if devices is not None else ()
     if places and device != _MODEL.device:
         raise UsageError("--device and --devices both say where to compute; give one of them")
     asked = RunOptions(

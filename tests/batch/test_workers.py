@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +75,20 @@ def test_who_comes_when_all_is_done_is_sent_home(six, engine):
 
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
     assert six.snapshot() == before
+
+
+@contextlib.contextmanager
+def late_for_ever() -> Iterator[None]:
+    signal.pause()
+    yield
+
+
+def test_who_never_comes_is_not_waited_for_when_all_is_done(six, engine):
+    engine.around[1] = late_for_ever
+
+    summary = six.run_together(engine)
+
+    assert (summary.done, summary.exit_code, engine.started) == (6, ExitCode.OK, 1)
 
 
 def wounded(point: int, root: Path, disk_calls) -> AbstractContextManager[None]:

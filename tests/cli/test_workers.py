@@ -194,6 +194,22 @@ def test_no_worker_outlives_its_launcher(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_no_worker_comes_up_after_its_launcher_has_died(folder: Path) -> None:
+    deaf = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # as a script's background jobs are
+    process = start(folder, *deaf, *MARIGOLD, *RUN, "--devices", "cpu:2")
+    while len(workers := workers_of(process)) < 2:
+        time.sleep(0.05)
+
+    process.kill()
+    process.communicate()
+
+    end = time.monotonic() + 60  # to import torch may take long; to miss a store, minutes
+    while time.monotonic() < end and any(Path(f"/proc/{pid}").exists() for pid in workers):
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+@pytest.mark.slow
 def test_the_time_limit_holds_for_all_workers(folder: Path) -> None:
     code, _, err = finish(
         folder, *MARIGOLD, *RUN, "--devices", "cpu:2", "--max-time", "1s", PATIENCE="1"
@@ -286,11 +302,13 @@ def test_devices_are_read(text: str, devices: tuple[str, ...]) -> None:
     [
         (["--devices", "cpu:0"], "say all, numbers of GPUs such as 0,1, or cpu:2"),
         (["--devices", "two"], "say all"),
+        (["--devices", ""], "say all"),
         (["--devices", "0,,1"], "say all"),
         (["--devices", "0,0"], "names a device twice"),
         (["--devices", "0,xpu:1"], "devices of one run must be of one kind"),
         (["--devices", "0", "--device", "cpu"], "give one of them"),
         (["--shard", "9/8"], "from 1/8 to 8/8"),
+        (["--shard", ""], "from 1/8 to 8/8"),
     ],
 )
 def test_what_means_nothing_is_refused_in_one_line(
@@ -303,12 +321,17 @@ def test_what_means_nothing_is_refused_in_one_line(
     assert answer.err.count("\n") == 1
 
 
+STORE = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
 RANK = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "TORCHELASTIC_RESTART_COUNT": "2"}
 
 
 def test_the_engine_says_who_one_is() -> None:
-    assert read_rank(RANK) == Rank(number=5, size=8, local=1, attempt=2)
-    assert read_rank({"RANK": "5"}) is None
+    assert read_rank(RANK | STORE) == Rank(number=5, size=8, local=1, attempt=2)
+    assert read_rank({"RANK": "5"} | STORE) is None
+
+
+def test_a_number_without_a_store_to_meet_in_is_no_rank() -> None:
+    assert read_rank(RANK) is None
 
 
 @pytest.mark.parametrize(("code", "soft"), [(0, 0), (10, 0), (75, 0), (3, 3), (7, 7), (143, 143)])
