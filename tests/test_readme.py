@@ -78,8 +78,9 @@ def test_every_option_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) - {"--help"}
 
     helps = ""
-    for command in ("run", "status", "verify", "train", "evaluate", "align", "export", "doctor"):
-        main([command, "--help"])
+    commands = ("run", "status", "verify", "train", "evaluate", "align", "export", "doctor")
+    for command in (*commands, "models show"):
+        main([*command.split(), "--help"])
         helps += capsys.readouterr().out
 
     assert {option for option in named if option not in helps} == set()

@@ -78,7 +78,8 @@ def write_scores(out: Path, model: str) -> None:
         writer.writerow(COLUMNS)
         for table in sorted(out.glob(f"*/{model}-1-x-1.csv")):
             for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
-                place = " ".join(word for word in (table.parent.name, row["group"]) if word)
+                kind = "photographs" if table.parent.name == REAL.name else table.parent.name
+                place = " ".join(word for word in (kind, row["group"]) if word)
                 scores = (f"{float(row[key]):.4f}" for key in COLUMNS[2:])
                 writer.writerow([place, Path(row["picture"]).stem, *scores])
 
