@@ -37,7 +37,7 @@ demo: $(VENV)/run ## the depth of the sample images, with the embedded model
 
 .PHONY: test
 test: $(VENV)/dev ## the fast tests
-	$(BIN)/pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .PHONY: slow
 slow: $(VENV)/dev ## the tests that take minutes
@@ -73,6 +73,8 @@ check: lint test ## what CI runs
 bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline
 	$(BIN)/python tests/bench/alignment.py
 	$(BIN)/python tests/bench/throughput.py
+	$(BIN)/python tests/bench/claims.py
+	$(BIN)/python tests/bench/tiling.py
 
 .PHONY: evaluate
 evaluate: $(VENV)/dev ## the embedded models' table: scenes, a stereo photo, measured photos

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import socket
 import tarfile
 from collections.abc import Callable, Iterator
@@ -53,6 +54,15 @@ _RULES = {  # as published, but smaller: what their image processors saved
     },
 }
 _RULES["depth-anything-metric"] = _RULES["depth-anything"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _attention() -> None:
+    """Hear the signals that shells keep from what they start in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
 
 
 @pytest.fixture(autouse=True)
