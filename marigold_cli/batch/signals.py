@@ -147,8 +147,8 @@ class _Ear:
             self._announce(self._on_status)
         elif number in STOPPING and self._stop.signal is None:
             self._last = time.monotonic()
-            self._stop.ask(signal.Signals(number).name)
             self._stop.signal = number  # also when something else had asked for a stop before
+            self._stop.ask(signal.Signals(number).name)
             self._announce(self._on_stop)
         elif number in STOPPING and time.monotonic() - self._last >= _DEBOUNCE_S:
             self._abort(number)

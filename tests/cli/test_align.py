@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from marigold_cli.batch.signals import Stop
 from marigold_cli.checkpoints import predictor
 from marigold_cli.depth import DepthMap
 from marigold_cli.files.decode import Photo
@@ -316,9 +318,20 @@ def test_what_cannot_be_aligned_is_refused_before_any_photo_is_computed(
 
 
 def test_an_interrupted_run_is_aligned_once_it_is_finished(
-    run: Call, tmp_path: Path, painted: Painted
+    run: Call, tmp_path: Path, painted: Painted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    painted.before = lambda: os.kill(os.getpid(), signal.SIGINT)
+    heard, ask = threading.Event(), Stop.ask
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert heard.wait(30)
+
+    def ask_and_tell(stop: Stop, reason: str) -> None:
+        ask(stop, reason)
+        heard.set()
+
+    monkeypatch.setattr(Stop, "ask", ask_and_tell)
+    painted.before = interrupt
     stopped = run("--json")
     painted.before = lambda: None
 
