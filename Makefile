@@ -82,7 +82,8 @@ evaluate: $(VENV)/dev ## the embedded models' table: scenes, a stereo photo, mea
 
 .PHONY: embedded
 embedded: $(VENV)/run ## train the embedded models from nothing; go on where it stopped
-	$(BIN)/marigold train --recipe embedded --data folder:$(RENDERS)/pictures@0.5 --out $(TRAINED)
+	$(BIN)/marigold train --recipe embedded --out $(TRAINED) \
+		$(if $(wildcard $(RENDERS)/pictures/rgb),--data folder:$(RENDERS)/pictures@0.5)
 
 $(RENDERS)/env/ready:
 	$(PYTHON) -m venv $(RENDERS)/env

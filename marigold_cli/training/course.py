@@ -124,7 +124,9 @@ class _Course:
                 for source in self.data.sources
             ]
         if material.augment:
-            raise UsageError("--cache keeps pictures as they are; leave it out or --augment")
+            raise UsageError(
+                "--cache keeps each picture once, --augment changes it every time; leave out one"
+            )
         if not isinstance(protocol, Denoiser):
             raise UsageError("--cache keeps latents, of which --protocol autoencoder has none")
         method = self.options.method

@@ -85,4 +85,4 @@ def write_scores(out: Path, model: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(evaluate(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    sys.exit(evaluate(int(sys.argv[1]) if len(sys.argv) > 1 else 500))

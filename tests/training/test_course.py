@@ -115,6 +115,16 @@ def test_a_blend_lies_between_the_base_and_what_was_learned(
     assert not same_weights(course.out, unbroken())
 
 
+def test_pictures_cannot_be_both_kept_and_changed(
+    make_course: MakeCourse, stop: Stop, listen: type, tmp_path: Path
+) -> None:
+    course = make_course()
+    material = replace(course.material, cache=tmp_path / "latents", augment=True)
+
+    with pytest.raises(UsageError, match="--cache keeps .* --augment changes"):
+        run_course(replace(course, material=material), stop, listen())
+
+
 def test_a_blend_with_nothing_is_refused(
     make_course: MakeCourse, marigold: Path, stop: Stop, listen: type, tmp_path: Path
 ) -> None:
