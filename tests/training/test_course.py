@@ -121,7 +121,7 @@ def test_pictures_cannot_be_both_kept_and_changed(
     course = make_course()
     material = replace(course.material, cache=tmp_path / "latents", augment=True)
 
-    with pytest.raises(UsageError, match="--cache keeps .* --augment changes"):
+    with pytest.raises(UsageError, match=r"--cache keeps .* --augment changes"):
         run_course(replace(course, material=material), stop, listen())
 
 
