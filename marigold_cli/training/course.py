@@ -15,7 +15,7 @@ from marigold_cli.depth import Modality
 from marigold_cli.errors import DataSetError, OutputInUseError, UsageError
 from marigold_cli.files.disk import output_errors
 from marigold_cli.training.binding import bind, check_binding
-from marigold_cli.training.datasets import open_source, open_sources
+from marigold_cli.training.datasets import Rendered, open_source, open_sources
 from marigold_cli.training.latents import Encoder, digest_of
 from marigold_cli.training.learner import Learner
 from marigold_cli.training.lesson import on_device
@@ -38,7 +38,7 @@ def run_course(options: CourseOptions, stop: Stop, observer: Observer) -> bool:
 
     Returns:
         Whether the last update is done. If not, the state is saved all the same, and a checkpoint
-        of what there is.
+        of what there is; or nothing, where it was stopped before the first update.
 
     Raises:
         MarigoldError: Whatever a user can fix.
@@ -46,7 +46,9 @@ def run_course(options: CourseOptions, stop: Stop, observer: Observer) -> bool:
     accelerator = open_accelerator(options.machine)
     with _occupied(options.out, accelerator):
         observer.stage("looking at the data")
-        data = _open_data(options, accelerator)
+        data = _open_data(options, accelerator, stop, observer)
+        if data is None:
+            return False
         observer.stage("reading the base")
         state = find_state(state_folder(options.out))
         subject = open_subject(options, data.sources[0], is_new=state is None)
@@ -172,8 +174,14 @@ class _Course:
         )
 
 
-def _open_data(options: CourseOptions, accelerator: Accelerator) -> _Data:
-    """Open all sources; a fault in any file is found before the first update."""
+def _open_data(
+    options: CourseOptions, accelerator: Accelerator, stop: Stop, observer: Observer
+) -> _Data | None:
+    """Open all sources; a fault in any file is found before the first update.
+
+    Returns:
+        None: it was stopped while scenes were rendered.
+    """
     material = options.material
     has_normals = options.method.modality is Modality.NORMALS
     device = str(accelerator.device)
@@ -185,11 +193,29 @@ def _open_data(options: CourseOptions, accelerator: Accelerator) -> _Data:
         for source in (*sources, shown):
             source.check()
     accelerator.wait_for_everyone()
+    if not _render(sources, accelerator, stop, observer):
+        return None
     for source in sources if has_normals else ():
         if source.read([0]).normals is None:
             raise DataSetError(f"{source.name}: comes without normals; take other --data")
     samples = shown.read(range(min(_SHOWN, len(shown))))
     return _Data(sources, shares, on_device(samples, accelerator.device))
+
+
+def _render(
+    sources: Sequence[Source], accelerator: Accelerator, stop: Stop, observer: Observer
+) -> bool:
+    """Render what is missing of kept scenes, each process a part; returns whether all are there."""
+    rendered = [source for source in sources if isinstance(source, Rendered)]
+    for source in rendered:
+        mine = source.missing[accelerator.process_index :: accelerator.num_processes]
+        for number, shard in enumerate(mine):
+            if stop.is_asked:
+                break
+            observer.stage(f"rendering {source.name}, file {number + 1} of {len(mine)}")
+            source.render(shard)
+    accelerator.wait_for_everyone()
+    return not any(source.missing for source in rendered)
 
 
 @contextmanager

@@ -359,6 +359,21 @@ def test_filling_the_cache_can_be_stopped(
     assert run_course(course, Stop(grace_s=0), listen())
 
 
+def test_rendering_scenes_can_be_stopped(
+    make_course: MakeCourse, listen: type, tmp_path: Path
+) -> None:
+    stopped = Stop(grace_s=0)
+    stopped.ask("SIGTERM")
+    course, scenes = make_course(), tmp_path / "scenes"
+    course = replace(course, material=Material((f"rendered:{scenes}?count=8",), (32, 32)))
+
+    assert not run_course(course, stopped, listen())
+    assert not scenes.exists()
+
+    assert run_course(course, Stop(grace_s=0), listen())
+    assert len(list(scenes.iterdir())) == 1
+
+
 def test_an_autoencoder_has_no_latents_to_keep(
     make_course: MakeCourse, stop: Stop, listen: type, tmp_path: Path
 ) -> None:

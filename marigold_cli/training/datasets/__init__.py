@@ -14,6 +14,7 @@ a network drive it is the drive's delay that counts, of 16 files at a time.
 from __future__ import annotations
 
 from marigold_cli.training.datasets.opening import open_source, open_sources
+from marigold_cli.training.datasets.rendered import Rendered
 from marigold_cli.training.datasets.synthetic import HELD_OUT
 
-__all__ = ["HELD_OUT", "open_source", "open_sources"]
+__all__ = ["HELD_OUT", "Rendered", "open_source", "open_sources"]

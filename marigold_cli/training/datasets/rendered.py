@@ -128,6 +128,21 @@ class Rendered:
         """Number of pictures."""
         return self._count
 
+    @property
+    def missing(self) -> list[Shard]:
+        """The files that are not rendered yet."""
+        return [shard for shard in self._shards if not shard.path.exists()]
+
+    def render(self, shard: Shard) -> None:
+        """Make one of the files, if it is not there by now.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self._rendering:
+            if not shard.path.exists():
+                shard.write(render_samples(shard.seeds, shard.size, self._device))
+
     def check(self) -> None:
         """Look at the header of every file that is there.
 
@@ -158,9 +173,7 @@ class Rendered:
         return _join(parts, order)
 
     def _read(self, shard: Shard, rows: Sequence[int]) -> Samples:
-        with self._rendering:
-            if not shard.path.exists():
-                shard.write(render_samples(shard.seeds, shard.size, self._device))
+        self.render(shard)
         shard.check()
         return shard.read(rows)
 
