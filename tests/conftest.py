@@ -5,6 +5,7 @@ Real small depth models of transformers, made from a seed, are here for all room
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import signal
@@ -54,6 +55,15 @@ _RULES = {  # as published, but smaller: what their image processors saved
     },
 }
 _RULES["depth-anything-metric"] = _RULES["depth-anything"]
+
+
+gc.disable()  # looking for garbage among all that is imported takes as long as importing it
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not in what is there to stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")
