@@ -29,6 +29,7 @@ from marigold_cli.checkpoints.pipelines import PIPELINES
 from marigold_cli.checkpoints.published import ALIASES, EVERY
 from marigold_cli.checkpoints.resolve import (
     DEFAULT,
+    DEFAULT_E2E,
     EMBEDDED,
     Place,
     card_at,
@@ -39,7 +40,10 @@ from marigold_cli.checkpoints.resolve import (
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.errors import MarigoldError, ModelError
 
-_ABOUT = {DEFAULT: "small, part of this program; to see how things work"}
+_ABOUT = {
+    DEFAULT: "small, part of this program; to see how things work",
+    DEFAULT_E2E: "likewise, made for one step; what --fast takes",
+}
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -174,7 +178,10 @@ def _download(
     except MarigoldError:
         raise
     except Exception as error:  # whatever the network, the hub or the disk has to say
-        raise ModelError(f"{name}: not pulled: {_first_line(error)}") from error
+        # What the disk or the hub refuses is an OSError; everything else never got there.
+        elsewhere = "pull it on a machine with a network, copy the folder, use --model FOLDER"
+        advice = "" if isinstance(error, OSError) else f"; {elsewhere}"
+        raise ModelError(f"{name}: not pulled: {_first_line(error)}{advice}") from error
     return Path(folder), wanted
 
 

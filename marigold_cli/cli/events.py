@@ -7,19 +7,29 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from io import FileIO
 from pathlib import Path
 
+from marigold_cli.batch.folder import BINDING
 from marigold_cli.batch.progress import Event, FromWorker, Observer, PlanMade, RunEnded
 from marigold_cli.cli.console import put
-from marigold_cli.errors import MarigoldError, OutputError
+from marigold_cli.errors import MarigoldError, OutputError, UsageError
 
 _logger = logging.getLogger(__name__)
 
 
-def to_line(event: Event, at: float, also: Mapping[str, object] | None = None) -> str:
+@dataclass(frozen=True)
+class BrokenOff:
+    """A run came to nothing: what `error:` says, and the exit code."""
+
+    error: str
+    exit_code: int
+
+
+def to_line(event: Event | BrokenOff, at: float, also: Mapping[str, object] | None = None) -> str:
     """Return an event as one line of ASCII JSON.
 
     Args:
@@ -51,7 +61,7 @@ class JsonLog:
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write: Callable[[str], object] | None = write
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Event | BrokenOff) -> None:
         """Write a line."""
         if self._write is None:
             return
@@ -78,21 +88,35 @@ class Several:
 def opened(target: str | None, *others: Observer) -> Iterator[Observer]:
     """Give an observer that also logs to a file, or to stdout for "-".
 
+    What breaks off the block is the log's last line.
+
     Raises:
         OutputError: the file cannot be opened.
+        UsageError: it is one of those that a run keeps for itself.
     """
     if target is None:
         yield Several(*others)
-    elif target == "-":
-        yield Several(*others, JsonLog(put))
-    else:
-        with _append_to(target) as file:
-            yield Several(*others, JsonLog(lambda line: file.write(f"{line}\n".encode())))
+        return
+    with contextlib.ExitStack() as stack:
+        log = JsonLog(put if target == "-" else _writer(stack.enter_context(_append_to(target))))
+        try:
+            yield Several(*others, log)
+        except MarigoldError as error:
+            log.observe(BrokenOff(str(error), error.exit_code))
+            raise
 
 
-def _append_to(path: str) -> FileIO:
+def _writer(file: FileIO) -> Callable[[str], object]:
+    return lambda line: file.write(f"{line}\n".encode())
+
+
+def _append_to(target: str) -> FileIO:
     """Open a log; unbuffered, so that nothing waits that could fail at the end."""
+    path = Path(target)
+    if path.name == BINDING or fnmatch(path.name, "journal*.jsonl"):
+        raise UsageError(f"--log-json {target}: a run keeps its own records under such a name")
     try:
-        return Path(path).open("ab", buffering=0)
+        path.parent.mkdir(parents=True, exist_ok=True)  # the output folder may not be there yet
+        return path.open("ab", buffering=0)
     except OSError as error:
-        raise OutputError(f"--log-json {path}: {error.strerror}") from error
+        raise OutputError(f"--log-json {target}: {error.strerror}") from error

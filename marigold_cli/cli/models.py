@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -41,13 +41,18 @@ def list_models(json: flags.Json = False) -> None:
     if json:
         put(json_format.dumps([asdict(one) for one in listed]))
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("name", "short", "state", "size", "about"):
-        table.add_column(title, overflow="fold", no_wrap=title != "about")
-    for one in listed:
-        room = size(one.size_bytes) if one.size_bytes else "-"
-        table.add_row(show(one.name), one.alias or "-", one.state, room, show(one.about))
-    stdout_console().print(table)
+    rows = [
+        (
+            show(one.name),
+            one.alias or "-",
+            one.state,
+            size(one.size_bytes) if one.size_bytes else "-",
+        )
+        for one in listed
+    ]
+    titles = ("name", "short", "state", "size")
+    for line in lay_out([titles, *rows], ["about", *(show(one.about) for one in listed)]):
+        put(line)
     if is_live(stderr_console()) and any(one.state == "absent" for one in listed):
         say("what is absent can be had: marigold models pull NAME")
 
@@ -109,6 +114,24 @@ def show_model(
         put(f"{'' if number else 'files':<11} {show(file)}")
     if measured:
         _show_scores(measured, each)
+
+
+def lay_out(
+    rows: Sequence[tuple[str, ...]], about: Sequence[str], width: int | None = None
+) -> Iterator[str]:
+    """Lines of columns, none cut, with a remark at the end of each or, without room, below it.
+
+    Args:
+        rows: Of equal lengths.
+        about: A remark a row.
+        width: Of a line; None: of the terminal, without end in a pipe.
+    """
+    width = width or stdout_console().width
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    has_room = sum(widths) + 2 * len(widths) + max(map(len, about)) <= width
+    for row, remark in zip(rows, about, strict=True):
+        line = "  ".join(cell.ljust(own) for cell, own in zip(row, widths, strict=True))
+        yield f"{line}  {remark}" if has_room else f"{line.rstrip()}\n    {remark}"
 
 
 def _describe_intrinsic(intrinsic: Intrinsic) -> str:

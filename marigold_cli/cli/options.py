@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from marigold_cli.cli.values import duration, pixels
+from marigold_cli.cli.values import duration, path, pixels
 from marigold_cli.inference.options import Noise, Reduction, Resample, Spacing
 
 
@@ -134,6 +134,7 @@ Out = Annotated[
         "-o",
         "--out",
         metavar="DIR",
+        parser=path,
         help="Folder of the results; the input's tree is mirrored in it.",
     ),
 ]

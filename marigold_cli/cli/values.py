@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import typer
 
@@ -27,6 +28,13 @@ def pixels(value: str | int) -> int:
     if not match or not float(match[1]):
         raise typer.BadParameter(f"{text!r} is not a number of pixels like 300000000 or 300M")
     return int(float(match[1]) * (1_000_000 if match[2] else 1))
+
+
+def path(value: str | Path) -> Path:
+    """Read the name of a file or folder. The default comes in, too."""
+    if not str(value):  # which would be the current folder
+        raise typer.BadParameter("the name is empty; is a variable of the script not set?")
+    return Path(value)
 
 
 def tile_edge(value: str | int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import sys
@@ -25,7 +26,10 @@ from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern, mat
 _SUFFIXES = (DEPTH_SUFFIXES, NORMALS_SUFFIXES, UNCERTAINTY_SUFFIXES)
 _ENDINGS = tuple({ending for suffixes in _SUFFIXES for ending in suffixes.values()})
 _KINDS_SHOWN = 5  # suffixes in a message
+_NAMED = 5  # of many things in a message
 _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,21 +112,30 @@ def discover(
             the root on where they are absolute: a name must not depend on what else is listed, or
             a longer list would give the same photo another name, and another photo the same.
 
+    What is there and yet not taken, linked folders and inputs without photos, is warned of.
+
     Raises:
         NoInputError: a path that does not exist, or nothing found.
         CollisionError: two photos whose output would have the same name, on any file system.
-        UsageError: a listed path with ".." or NUL in it.
+        UsageError: an empty name, or a listed path with ".." or NUL in it.
     """
     if not inputs and not listed:
         inputs = ["."]
-    walk = Walk(os.path.realpath(out), selection.recurse, selection.follow_links)
-    found = [ref for text in inputs for ref in _named(text, walk)]
+    walk = Walk(_real(out), selection.recurse, selection.follow_links)
+    by_input = [[*_named(text, walk)] for text in inputs]
+    found = [ref for refs in by_input for ref in refs]
     found += [ref for text in listed for ref in _listed(text, walk)]
     taken = [ref for ref in found if selection.takes(ref.name)]
+    links = [link for link in walk.sights.links if not selection.leaves_out(link.name)]
     if not taken:
-        raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found), walk.sights))
+        raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found), walk))
     refs = sorted(_unique(taken), key=lambda ref: natural_key(ref.name))
     _refuse_collisions(refs)
+    for text, own in zip(inputs, by_input, strict=True):
+        if not own:
+            _logger.warning("%s: no photos there", text)
+    if links:
+        _logger.warning("left out: %s", _name_links(links))
     unread = {one.name: one for one in walk.sights.unread if not selection.leaves_out(one.name)}
     left_out = Counter(extra for name, extra in walk.sights.needy if selection.takes(name))
     return Discovery(tuple(refs), tuple(unread.values()), left_out)
@@ -136,8 +149,11 @@ def read_list(file: str, nul: bool = False) -> list[str]:
         nul: Whether NUL separates the paths instead of the end of a line.
 
     Raises:
+        UsageError: its name is empty.
         NoInputError: a list that cannot be read or names nothing.
     """
+    if not file:
+        raise UsageError("--files-from: the name is empty; is a variable of the script not set?")
     if file == "-" and sys.stdin is None:
         raise NoInputError("the list cannot be read: standard input is closed")
     try:
@@ -156,6 +172,8 @@ def read_list(file: str, nul: bool = False) -> list[str]:
 
 def _named(text: str, walk: Walk) -> Iterator[ImageRef]:
     _refuse_nul(text)
+    if not text:
+        raise UsageError("an input's name is empty; is a variable of the script not set?")
     if is_pattern(text) and not os.path.lexists(text):
         found = walk.glob(text)
         yield from (ImageRef(Path(path), name) for path, name in found)
@@ -191,6 +209,16 @@ def _existing(text: str, name: str, folder_name: str, walk: Walk) -> Iterator[Im
         yield ImageRef(path, name)
 
 
+def _real(out: Path) -> str:
+    """The output folder with all links resolved."""
+    try:
+        return os.path.realpath(out)
+    except FileNotFoundError as error:
+        raise NoInputError(
+            "the current folder is gone; change into another one, or give all paths in full"
+        ) from error
+
+
 def _refuse_nul(text: str) -> None:
     if "\0" in text:
         raise UsageError(f"{text!r}: holds a NUL byte; a list that NUL separates needs -0")
@@ -210,10 +238,9 @@ def _unique(refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
 def _refuse_collisions(refs: Sequence[ImageRef]) -> None:
     """Refuse photos whose files would overwrite each other, on whatever file system."""
     known: dict[str, ImageRef] = {}
-    for ref in refs:
-        before = known.setdefault(collision_key(ref.stem), ref)
-        if before is not ref:
-            raise _collision(before, ref)
+    pairs = [(known.setdefault(collision_key(ref.stem), ref), ref) for ref in refs]
+    if twins := [(before, ref) for before, ref in pairs if before is not ref]:
+        raise _collision(*twins[0], [ref for _, ref in twins[1:]])
     folders = {ref.name.rpartition("/")[0]: ref for ref in refs}
     for folder, ref in folders.items():
         for above in (folder, *map(str, PurePosixPath(folder).parents)):
@@ -222,19 +249,27 @@ def _refuse_collisions(refs: Sequence[ImageRef]) -> None:
                     raise _collision(other, ref)
 
 
-def _collision(first: ImageRef, second: ImageRef) -> CollisionError:
+def _collision(
+    first: ImageRef, second: ImageRef, others: Sequence[ImageRef] = ()
+) -> CollisionError:
+    so = f"; so would {_list([str(ref.path) for ref in others])}" if others else ""
     return CollisionError(
-        f"{first.path} and {second.path} would share an output name ({first.stem}...); "
+        f"{first.path} and {second.path} would share an output name ({first.stem}...){so}; "
         "rename one, leave it out with --exclude, or run them into different folders"
     )
 
 
-def _explain_nothing(looked_at: Sequence[str], out: Path, found: int, sights: Sights) -> str:
+def _explain_nothing(looked_at: Sequence[str], out: Path, found: int, walk: Walk) -> str:
     """Say where there is nothing, what was there instead, and what would have been taken."""
-    places = ", ".join(looked_at[:5]) + (", ..." if len(looked_at) > 5 else "")
+    places = _list(looked_at)
     if found:
         return f"{places}: --include and --exclude leave none of {found} photos"
-    instead = ", ".join(_name_sights(sights))
+    if results := [text for text in looked_at if walk.is_output(text)]:
+        return (
+            f"{_list(results)}: lies in the output folder {out}, where no photos are looked for; "
+            "choose another --out"
+        )
+    instead = ", ".join(_name_sights(walk.sights))
     endings = " ".join(sorted(SUFFIXES))
     return (
         f"{places}: no photos found{', only ' if instead else ''}{instead}; photos end in "
@@ -248,5 +283,19 @@ def _name_sights(sights: Sights) -> Iterator[str]:
     if number := sights.others.total():
         kinds = [suffix for suffix, _ in sights.others.most_common(_KINDS_SHOWN) if suffix]
         yield f"{number} other files" + (f" ({' '.join(kinds)})" if kinds else "")
+    if sights.links:
+        yield _name_links(sights.links)
     for one in sights.unread[:1]:
         yield one.message
+
+
+def _name_links(links: Sequence[Found]) -> str:
+    paths = [link.path for link in links]
+    word = "a linked folder" if len(paths) == 1 else f"{len(paths)} linked folders"
+    return f"{word} ({_list(paths)}), which --follow-links goes into"
+
+
+def _list(texts: Sequence[str]) -> str:
+    """Some of many, and how many more there are."""
+    more = len(texts) - _NAMED
+    return ", ".join(texts[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -51,11 +51,13 @@ class Sights:
     Attributes:
         unread: Folders that cannot be read.
         needy: Photos that need an extra that is not installed.
+        links: Links to folders that are not followed.
         others: How many other files there are, by suffix.
     """
 
     unread: list[Unread] = field(default_factory=list)
     needy: list[tuple[str, Extra]] = field(default_factory=list)
+    links: list[Found] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
 
@@ -111,13 +113,14 @@ class Walk:
         for entry in self._visible(folder, hidden=head.startswith(".")):
             if not fnmatchcase(entry.name, head):
                 continue
-            if rest and self._is_entered(entry):
-                yield from self._match(_below(folder, entry), rest)
+            found = _below(folder, entry)
+            if rest and self._is_entered(found, entry):
+                yield from self._match(found, rest)
             elif not rest:
-                yield from self._last(_below(folder, entry), entry)
+                yield from self._last(found, entry)
 
     def _last(self, found: Found, entry: os.DirEntry[str]) -> Iterator[Found]:
-        if self._is_entered(entry):
+        if self._is_entered(found, entry):
             yield from self.photos(found)
         elif self._is_photo(found, entry):
             yield found
@@ -152,10 +155,11 @@ class Walk:
                 continue
             yield folder, entries
             for entry in entries if recurse else ():
-                if self._is_entered(entry):
+                found = _below(folder, entry)
+                if self._is_entered(found, entry):
                     real = _real(entry, line[-1])
                     if real not in line:
-                        waiting.append((_below(folder, entry), (*line, real)))
+                        waiting.append((found, (*line, real)))
 
     def _visible(self, folder: Found, hidden: bool = False) -> list[os.DirEntry[str]]:
         """What is in a folder; one that cannot be read is noted, unless the search begins there."""
@@ -171,8 +175,15 @@ class Walk:
             self.sights.unread.append(unread)
             return []
 
-    def _is_entered(self, entry: os.DirEntry[str]) -> bool:
-        return _is_folder(entry) and (self.follow_links or not entry.is_symlink())
+    def _is_entered(self, found: Found, entry: os.DirEntry[str]) -> bool:
+        """Whether a name is that of a folder to look into; a link that is not followed is noted."""
+        if not _is_folder(entry):
+            return False
+        if entry.is_symlink() and not self.follow_links:
+            if not self.is_output(entry.path):
+                self.sights.links.append(found)
+            return False
+        return True
 
     def _is_output(self, real: str) -> bool:
         is_inside = real == self.out or real.startswith(self.out.rstrip("/") + "/")

@@ -208,7 +208,7 @@ def test_a_repository_that_does_not_exist_is_told_in_one_line(
 
 
 def test_without_a_network_pulling_fails_by_name() -> None:
-    with pytest.raises(ModelError, match=f"{V1_1}: not pulled: "):
+    with pytest.raises(ModelError, match=f"{V1_1}: not pulled: .*--model FOLDER"):
         pull(V1_1)
 
 

@@ -45,6 +45,8 @@ def test_no_command_at_all_shows_the_help(call: Call) -> None:
         "run --format ,",
         "run --colormap rainbow",
         "run --revision main",
+        "run --out=",
+        "run --files-from=",
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from marigold_cli.checkpoints.published import KNOWN
+from marigold_cli.cli.models import lay_out
 from marigold_cli.errors import ExitCode
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
@@ -26,6 +27,20 @@ def test_the_list_names_what_could_be_pulled(call: Call) -> None:
     assert answer.code == 0
     assert all(one.name in answer.out for one in KNOWN)
     assert "absent" in answer.out
+
+
+def test_no_column_is_cut_however_narrow_the_terminal_is() -> None:
+    rows = [("name", "short"), ("a-model-of-a-long-name", "model"), ("b", "-")]
+    about = ["about", "what it is and where it comes from", "another"]
+
+    wide = [*lay_out(rows, about, 80)]
+    narrow = [*lay_out(rows, about, 40)]
+
+    assert wide[2] == "b                       -      another"
+    assert narrow[1].split("\n") == [
+        "a-model-of-a-long-name  model",
+        "    what it is and where it comes from",
+    ]
 
 
 def test_the_list_is_for_programs_too(call: Call) -> None:

@@ -92,10 +92,13 @@ def test_other_settings_in_the_same_folder_are_refused(run: Call, tmp_path: Path
     run()
     before = {name: (tmp_path / "out" / name).read_bytes() for name in files_in(tmp_path / "out")}
 
-    answer = run("--seed", "1")
+    answer = run("--seed", "1", "--log-json", "-")
 
     assert answer.code == ExitCode.REFUSED
     assert "seed" in answer.err
+    (event,) = map(json.loads, answer.out.splitlines())
+    assert (event["event"], event["exit_code"]) == ("BrokenOff", ExitCode.REFUSED)
+    assert event["error"] in answer.err
     after = {name: (tmp_path / "out" / name).read_bytes() for name in files_in(tmp_path / "out")}
     assert after == before
 

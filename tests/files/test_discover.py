@@ -165,8 +165,20 @@ def test_an_output_folder_behind_a_link_is_recognised(fill: Fill) -> None:
 def test_an_input_that_is_the_output_folder_has_nothing_to_offer(fill: Fill) -> None:
     fill(["p/a.jpg"])
 
-    with pytest.raises(NoInputError, match="nor is the output folder p"):
+    with pytest.raises(NoInputError, match=r"^p: lies in the output folder p, "):
         photos_of(["p"], Path("p"))
+
+
+def test_without_a_current_folder_there_is_nothing_to_look_at(fill: Fill, folder: Path) -> None:
+    fill(["p/a.jpg"])
+    Path("gone").mkdir()
+    os.chdir("gone")
+    Path(folder, "gone").rmdir()
+
+    with pytest.raises(NoInputError, match="the current folder is gone"):
+        photos_of(["."], OUT)
+
+    assert names(photos_of([str(folder / "p")], folder / OUT)) == ["a.jpg"]
 
 
 def test_linked_files_are_read_and_linked_folders_only_when_asked(fill: Fill) -> None:
@@ -179,6 +191,37 @@ def test_linked_files_are_read_and_linked_folders_only_when_asked(fill: Fill) ->
 
     assert names(plain) == ["a.jpg", "linked.jpg"]
     assert names(followed) == ["a.jpg", "folder/b.jpg", "linked.jpg"]
+
+
+def test_linked_folders_that_are_left_out_are_named(
+    fill: Fill, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(["p/a.jpg", "other/b.jpg"])
+    for name in ("p/day1", "p/day2", "p/old"):
+        Path(name).symlink_to("../other", target_is_directory=True)
+    Path("p/depths").symlink_to("../depths", target_is_directory=True)
+    OUT.mkdir()
+
+    photos_of(["p"], OUT, Selection(exclude=("old",)))
+
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "left out: 2 linked folders" in record.message
+    assert all(name in record.message for name in ("p/day1", "p/day2", "--follow-links"))
+
+    with pytest.raises(NoInputError, match=r"only a linked folder .*--follow-links"):
+        photos_of(["p/day1*"], OUT)
+
+
+def test_an_input_that_adds_nothing_is_named(fill: Fill, caplog: pytest.LogCaptureFixture) -> None:
+    fill(["p/a.jpg", "q/notes.txt"])
+
+    photos_of(["p", "q", "none/*.jpg"], OUT)
+
+    assert [record.message for record in caplog.records] == [
+        "q: no photos there",
+        "none/*.jpg: no photos there",
+    ]
 
 
 def test_a_folder_that_is_named_is_entered_even_if_it_is_a_link(fill: Fill) -> None:
@@ -377,6 +420,16 @@ def test_photos_of_one_name_from_two_folders_are_refused(fill: Fill) -> None:
 
     with pytest.raises(CollisionError, match=r"day1/a\.jpg and day2/a\.jpg"):
         photos_of(["day1", "day2"], OUT)
+
+
+def test_all_photos_that_would_share_a_name_are_told_at_once(fill: Fill) -> None:
+    fill([f"p/{stem}.{ending}" for stem in "abcdefgh" for ending in ("jpg", "png")])
+
+    with pytest.raises(CollisionError) as refusal:
+        photos_of(["p"], OUT)
+
+    for name in ("p/a.jpg", "p/a.png", "p/b.png", "p/f.png", "and 2 more"):
+        assert name in str(refusal.value)
 
 
 def test_a_collision_is_settled_by_leaving_one_out(fill: Fill) -> None:
