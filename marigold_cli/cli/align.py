@@ -62,14 +62,18 @@ MinTrack = Annotated[
     int, _gate(min=2, metavar="N", help="Images that must have seen a sparse point.")
 ]
 MaxReprojection = Annotated[
-    float, _gate(metavar="PX", help="Mean reprojection error that a sparse point may have.")
+    float, _gate(min=0, metavar="PX", help="Mean reprojection error that a sparse point may have.")
 ]
 MinPoints = Annotated[int, _gate(min=3, metavar="N", help="Points that a photo's line must meet.")]
 MaxError = Annotated[
-    float, _gate(metavar="SHARE", help="Median relative error that a photo may have: 0.1 is 10 %.")
+    float,
+    _gate(min=0, metavar="SHARE", help="Median relative error that a photo may have: 0.1 is 10 %."),
 ]
 MinAgreement = Annotated[
-    float, _gate(metavar="SHARE", help="Share of a photo that neighbouring views must confirm.")
+    float,
+    _gate(
+        min=0, max=1, metavar="SHARE", help="Share of a photo that neighbouring views must confirm."
+    ),
 ]
 
 _made = partial(typer.Option, rich_help_panel="Output")

@@ -42,12 +42,15 @@ _pixels = partial(typer.Option, rich_help_panel="Which depth")
 Edges = Annotated[
     float,
     _pixels(
-        metavar="SHARE", help="Relative jump of depth that is left out as an edge; 0: keep all."
+        min=0,
+        metavar="SHARE",
+        help="Relative jump of depth that is left out as an edge; 0: keep all.",
     ),
 ]
 MaxUncertainty = Annotated[
     float,
     _pixels(
+        min=0,
         metavar="SHARE",
         help="Relative spread of the ensemble that is left out, where it was written; 0: keep all.",
     ),

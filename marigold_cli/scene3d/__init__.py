@@ -6,9 +6,11 @@ cameras   camera (lenses and poses), sparse (the values of a sparse model),
 in        results (what a run left behind), reference (measured depth), ply (point clouds),
           names (which image is which photo), belonging (whether there is any)
 fitting   observations (where points of known depth are seen), robust (a line through them),
-          gates (what is refused), overlap (what several photos see), refine (all together)
+          gates (what is refused), overlap (what several photos see), refine (all together),
+          fitter (all of this, in order)
 verdicts  alignment (the record beside the run), maps (metric depth, and what views confirm),
           align (the whole way there)
-out       trust (which pixels to believe), normals, resample, staging (what fits into a scene),
+out       trust (which pixels to believe), normals, resample, frames (a photo as exports see it),
+          staging (what fits into a scene),
           exports (one file contract each), export (the whole way there)
 """

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-
-import numpy as np
 
 from marigold_cli.batch.folder import occupied
-from marigold_cli.depth import Mask
-from marigold_cli.errors import ImageError, RefusedError
-from marigold_cli.scene3d.alignment import Alignment, PhotoAlignment, save_alignment
-from marigold_cli.scene3d.belonging import find_views
-from marigold_cli.scene3d.camera import Doubles
+from marigold_cli.errors import RefusedError
+from marigold_cli.scene3d.alignment import Alignment, save_alignment
 from marigold_cli.scene3d.colmap import read_model
-from marigold_cli.scene3d.gates import check_range, fit_photo, judge
-from marigold_cli.scene3d.maps import discard_stale, write_consistency, write_metric
-from marigold_cli.scene3d.observations import Observations, check_size, observe, sample
+from marigold_cli.scene3d.fitter import Fitter
+from marigold_cli.scene3d.maps import discard_maps, write_consistency, write_metric
 from marigold_cli.scene3d.options import AlignOptions
-from marigold_cli.scene3d.overlap import (
-    Sight,
-    agreements,
-    find_neighbours,
-    find_strays,
-    look,
-    shrink,
-)
-from marigold_cli.scene3d.reference import Reference
-from marigold_cli.scene3d.refine import Anchors, refine
-from marigold_cli.scene3d.results import Result, Results, read_results
-from marigold_cli.scene3d.sparse import SparseModel, View
+from marigold_cli.scene3d.results import read_results
 
 _THREADS = 4
-_STEP = 2  # every so many pixels of the reduced maps tell whether neighbours agree
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """A photo's line while it is still being found."""
-
-    photo: PhotoAlignment
-    observed: Observations | None = None
-    predicted: Doubles | None = None
-    sight: Sight | None = None  # None: not to be compared with others
-
-    @property
-    def anchors(self) -> Anchors:
-        """The points that hold the line."""
-        assert self.observed is not None
-        assert self.predicted is not None
-        known: Mask = np.isfinite(self.predicted)
-        return Anchors(self.predicted[known], self.observed.depth[known])
 
 
 def align(options: AlignOptions) -> Alignment:
@@ -59,7 +21,8 @@ def align(options: AlignOptions) -> Alignment:
 
     Raises:
         NoInputError: no finished run, no sparse model, or one of other photos.
-        RefusedError: depth that was turned upright cannot be compared with stored pixels.
+        RefusedError: depth that was turned upright cannot be compared with stored pixels; or
+            references and sparse model have different units.
         OutputInUseError: a run is at work in the folder.
     """
     results = read_results(options.out)
@@ -68,129 +31,25 @@ def align(options: AlignOptions) -> Alignment:
             f"{options.out}: its depth was turned upright, a sparse model has pixels as stored; "
             "run again with --grid stored"
         )
-    fitter = _Fitter(options, results, read_model(options.colmap) if options.colmap else None)
+    fitter = Fitter(options, results, read_model(options.colmap) if options.colmap else None)
     with occupied(options.out, options.fsync) as place:
         with ThreadPoolExecutor(_THREADS) as pool:
             fits = list(pool.map(fitter.fit, results.photos.values()))
+        fitter.check_unit(fits)
         fits, pairs, gain = fitter.compare(fits)
         alignment = Alignment(
             kind=results.kind,
-            source=str(options.colmap or (options.reference and options.reference.folder)),
+            source=str(options.source.resolve()),
             unit="scene" if options.colmap else "reference",
             metres=options.metres,
             photos=tuple(fit.photo for fit in fits),
             disagreement=gain,
         )
+        discard_maps(results)  # first, so that none outlives the record that it belongs to
         save_alignment(alignment, place)
-        discard_stale(alignment, options.out, options.maps, options.masks)
         if options.maps:
             write_metric(alignment, results, place)
         if options.masks:
             sights = [fit.sight if fit.photo.accepted else None for fit in fits]
             write_consistency(alignment, results, sights, pairs, place)
     return alignment
-
-
-class _Fitter:
-    """Fits photos one by one, then all together."""
-
-    def __init__(self, options: AlignOptions, results: Results, model: SparseModel | None) -> None:
-        self._options, self._results, self._model = options, results, model
-        self._gates = options.gates
-        self._names = find_views(results.photos, model) if model else {}
-        self._reference = Reference(options.reference) if options.reference else None
-        if self._reference:
-            self._reference.check(results.photos)
-
-    def fit(self, result: Result) -> _Fit:
-        """Fit one photo to its own points."""
-        view = self._model.views.get(self._names.get(result.name, "")) if self._model else None
-        photo = PhotoAlignment(
-            name=result.name,
-            view=view.name if view else None,
-            digest=result.digest,
-            camera=view.camera if view else None,
-        )
-        try:
-            return self._fit(photo, result, view)
-        except ImageError as error:
-            return _Fit(photo.refuse(str(error)))
-
-    def _fit(self, photo: PhotoAlignment, result: Result, view: View | None) -> _Fit:
-        if self._model and view is None:
-            return _Fit(photo.refuse("the sparse model does not have it"))
-        values = self._results.load_depth(result)
-        height, width = values.shape
-        if view:
-            check_size((height, width), (view.camera.height, view.camera.width))
-        observed = self._observe(result, view, (height, width))
-        if observed is None:
-            return _Fit(photo.refuse("there is no reference for it"))
-        check_size((height, width), observed.size)
-        predicted = sample(values, observed.pixels, observed.size)
-        photo = fit_photo(photo, observed, predicted, self._results.kind, self._gates)
-        small = shrink(values)
-        photo = check_range(photo, small, self._results.kind, self._gates)
-        sight = None
-        if photo.accepted and photo.affine and view and view.camera.is_known:
-            sight = Sight(view, small, photo.affine, self._results.kind)
-        return _Fit(photo, observed, predicted, sight)
-
-    def _observe(
-        self, result: Result, view: View | None, shape: tuple[int, int]
-    ) -> Observations | None:
-        if reference := self._reference:
-            path = reference.find(result.name)
-            camera = view.camera if view else None
-            return reference.observe(path, shape, camera) if path else None
-        assert self._model is not None
-        assert view is not None
-        return observe(view, self._model.cloud, self._options.points)
-
-    def compare(
-        self, fits: Sequence[_Fit]
-    ) -> tuple[list[_Fit], list[tuple[int, int]], tuple[float, float] | None]:
-        """Let neighbouring views judge each other, then refine those that stay together.
-
-        Returns:
-            The fits, the ordered pairs of neighbours by their place among them, and the
-            disagreement before and after refining.
-        """
-        fits = list(fits)
-        places = [place for place, fit in enumerate(fits) if fit.sight]
-        sights = [fit.sight for fit in fits if fit.sight]
-        if self._model is None or len(sights) < 2:
-            return fits, [], None
-        pairs = find_neighbours([sight.view for sight in sights], self._model.cloud)
-        shares = agreements([look(sights, first, second, _STEP) for first, second in pairs])
-        strays, medians = find_strays(shares, self._gates.min_agreement)
-        for index, share in medians.items():
-            photo = replace(fits[places[index]].photo, agreement=round(share, 4))
-            if index in strays:
-                photo = photo.refuse(f"neighbouring views confirm only {share:.0%} of it")
-            fits[places[index]] = replace(fits[places[index]], photo=photo)
-        kept = [pair for pair in pairs if not strays & set(pair)]
-        gain = self._refine(fits, places, sights, kept) if self._options.refine else None
-        return fits, [(places[first], places[second]) for first, second in kept], gain
-
-    def _refine(
-        self,
-        fits: list[_Fit],
-        places: Sequence[int],
-        sights: Sequence[Sight],
-        pairs: Sequence[tuple[int, int]],
-    ) -> tuple[float, float] | None:
-        found = refine(sights, [fits[place].anchors for place in places], pairs)
-        if found is None:
-            return None
-        lines, before, after = found
-        for place, sight, line in zip(places, sights, lines, strict=True):
-            fit = fits[place]
-            if not fit.photo.accepted or fit.observed is None or fit.predicted is None:
-                continue
-            photo = judge(
-                fit.photo, line, fit.observed, fit.predicted, self._results.kind, self._gates
-            )
-            if photo.accepted:  # else its own line was better
-                fits[place] = replace(fit, photo=photo, sight=sight.with_line(line))
-        return before, after

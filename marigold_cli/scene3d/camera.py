@@ -79,10 +79,21 @@ class Camera:
     height: int
     params: tuple[float, ...]
 
+    def __str__(self) -> str:
+        """As a line of cameras.txt."""
+        numbers = " ".join(f"{value:g}" for value in self.params)
+        return f"{self.model} {self.width} {self.height} {numbers}"
+
     @property
     def is_known(self) -> bool:
         """Whether this model can be projected with."""
         return LENSES[self.model].known
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its size and parameters are numbers of the kind that they must be."""
+        sizes = (self.width, self.height, *self.params[: LENSES[self.model].focals])
+        return min(sizes) > 0 and bool(np.isfinite(self.params).all())
 
     @property
     def is_pinhole(self) -> bool:
@@ -215,8 +226,9 @@ class Pose:
 
     @classmethod
     def of_quaternion(cls, quaternion: Doubles, translation: Doubles) -> Pose:
-        """From (w, x, y, z) of any length but 0, and a translation."""
-        w, x, y, z = quaternion / np.linalg.norm(quaternion)
+        """From (w, x, y, z) of any length, and a translation; NaN where the length is 0."""
+        with np.errstate(invalid="ignore"):
+            w, x, y, z = quaternion / np.linalg.norm(quaternion)
         rotation = np.array(
             [
                 [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -10,6 +10,9 @@ from marigold_cli.errors import NoInputError
 from marigold_cli.scene3d import colmap_binary, colmap_text
 from marigold_cli.scene3d.sparse import SparseModel
 
+_READERS = {".bin": colmap_binary, ".txt": colmap_text}
+_FILES = ("cameras", "images", "points3D")
+
 
 def read_model(folder: Path) -> SparseModel:
     """Read the sparse model in a folder or where COLMAP puts it below: the one with most images.
@@ -20,7 +23,7 @@ def read_model(folder: Path) -> SparseModel:
         NoInputError: there is none, it is empty, or it is broken.
     """
     home = find_model(folder)
-    reader = colmap_binary if (home / "images.bin").is_file() else colmap_text
+    reader = _READERS[_ending(home)]
     try:
         cameras = reader.read_cameras(home)
         views = {view.name: view for view in reader.read_views(home, cameras)}
@@ -29,10 +32,13 @@ def read_model(folder: Path) -> SparseModel:
         raise NoInputError(
             f"{home}: an image refers to a camera that is missing: {error}"
         ) from error
-    except (ValueError, IndexError, struct.error, OSError) as error:
+    except (ValueError, IndexError, struct.error) as error:
+        reason = error if type(error) is ValueError else "a file ends too early"
         raise NoInputError(
-            f"{home}: this sparse model is cut off or damaged ({error}); export it again"
+            f"{home}: this sparse model is cut off or damaged ({reason}); export it again"
         ) from error
+    except OSError as error:
+        raise NoInputError(f"{error.filename}: cannot be read ({error.strerror})") from error
     if not views:
         raise NoInputError(f"{home}: this sparse model has no registered image")
     return SparseModel(home, dict(sorted(views.items())), cloud)
@@ -44,7 +50,7 @@ def find_model(folder: Path) -> Path:
     Raises:
         NoInputError: there is none.
     """
-    found = {home: _count_images(home) for home in _places(folder) if _is_model(home)}
+    found = {home: _count_images(home) for home in _places(folder) if _ending(home)}
     if not found:
         raise NoInputError(
             f"{folder}: no sparse model here (cameras, images and points3D, .bin or .txt), "
@@ -60,15 +66,15 @@ def _places(folder: Path) -> Iterator[Path]:
             yield from sorted(one for one in base.iterdir() if one.name.isdecimal())
 
 
-def _is_model(folder: Path) -> bool:
-    names = ("cameras", "images", "points3D")
-    return any(all((folder / (name + end)).is_file() for name in names) for end in (".bin", ".txt"))
+def _ending(folder: Path) -> str:
+    """Of the model's files, binary before text; empty where one of the three is missing."""
+    whole = (end for end in _READERS if all((folder / (name + end)).is_file() for name in _FILES))
+    return next(whole, "")
 
 
 def _count_images(home: Path) -> int:
-    binary = home / "images.bin"
-    if binary.is_file():
-        with binary.open("rb") as file:
+    if _ending(home) == ".bin":
+        with (home / "images.bin").open("rb") as file:
             return int.from_bytes(file.read(8), "little")
     with (home / "images.txt").open("rb") as file:
         return sum(not line.startswith(b"#") for line in file) // 2

@@ -8,45 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-import imagecodecs
-import numpy as np
-
 from marigold_cli.batch.folder import HIDDEN, Workplace, occupied
-from marigold_cli.depth import Mask
-from marigold_cli.errors import (
-    ForeignFileError,
-    ImageError,
-    UsageError,
-)
+from marigold_cli.errors import ForeignFileError, ImageError, UsageError
 from marigold_cli.files.atomic import write_durably
-from marigold_cli.files.disk import read_plain
+from marigold_cli.files.disk import output_errors, read_plain
 from marigold_cli.scene3d.alignment import (
-    CONSISTENT_SUFFIX,
-    Alignment,
-    PhotoAlignment,
     load_alignment,
-    slope,
-    to_depth,
 )
 from marigold_cli.scene3d.exports import LAYOUTS, Layout
-from marigold_cli.scene3d.exports.layout import Frame, Stage
-from marigold_cli.scene3d.maps import CONTRADICTED
-from marigold_cli.scene3d.names import stem_of
+from marigold_cli.scene3d.exports.layout import Stage
+from marigold_cli.scene3d.frames import make_frame
 from marigold_cli.scene3d.options import ExportOptions
-from marigold_cli.scene3d.resample import resample
 from marigold_cli.scene3d.results import Results, read_results
 from marigold_cli.scene3d.sparse import View
-from marigold_cli.scene3d.staging import check_cameras, set_stage
-from marigold_cli.scene3d.trust import trust
+from marigold_cli.scene3d.staging import check_cameras, check_paths, set_stage
 
 _THREADS = 2  # each holds a whole photo
 _SHOWN = 5  # names in a message
+_HALF = 0.5  # of a mask that was brought to another camera
 
 
 @dataclass(frozen=True)
@@ -81,8 +66,9 @@ def export(options: ExportOptions) -> Exported:
     stage, refused = set_stage(options, results, alignment)
     layout = LAYOUTS[options.layout](stage)
     check_cameras(layout, stage)
+    check_paths(layout, stage)
     with occupied(options.scene, options.fsync) as place:
-        return _Exporter(stage, layout, results, alignment, place).run(refused)
+        return _Exporter(stage, layout, results, place).run(refused)
 
 
 @dataclass(frozen=True)
@@ -97,41 +83,46 @@ class _Made:
 class _Exporter:
     """Writes one scene."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        layout: Layout,
-        results: Results,
-        alignment: Alignment,
-        place: Workplace,
-    ) -> None:
-        self._stage, self._layout, self._place = stage, layout, place
-        self._results, self._alignment = results, alignment
+    def __init__(self, stage: Stage, layout: Layout, results: Results, place: Workplace) -> None:
+        self._stage, self._layout = stage, layout
+        self._results, self._place = results, place
         self._claims = f"{HIDDEN}/export-{stage.options.layout}.json"
 
     def run(self, refused: dict[str, str]) -> Exported:
         """Claim the names, write the files, take away what an earlier export left."""
-        summaries = self._layout.summaries()
-        targets = {*self._targets(), *summaries}
         before = self._read_claims()
-        self._refuse_foreign(targets - before - self._unchanged(summaries))
+        accepted = self._stage.accepted
+        targets = {*self._targets(), *self._summaries(accepted.keys(), before)}
+        self._refuse_foreign(targets - before)
         self._claim(before | targets)
         with ThreadPoolExecutor(_THREADS) as pool:
             made = list(pool.map(self._export, self._stage.views.values()))
+        written = [one.name for one in made if one.name in accepted and not one.failure]
+        summaries = self._summaries(set(written), before)
         self._write(list(summaries.items()))
         files = {path for one in made for path in one.files} | summaries.keys()
         for path in (before | targets) - files:
-            with suppress(FileNotFoundError):
-                (self._place.root / path).unlink()
+            stale = self._place.root / path
+            with output_errors(stale), suppress(FileNotFoundError):
+                stale.unlink()
         self._claim(files)
-        photos = {view: photo.name for view, photo in self._stage.accepted.items()}
+        failures = {accepted[one.name].name: one.failure for one in made if one.failure}
         return Exported(
-            written=tuple(one.name for one in made if one.name in photos and not one.failure),
-            refused=refused
-            | {photos[one.name]: one.failure for one in made if one.failure and one.name in photos},
+            written=tuple(written),
+            refused=refused | failures,
             files=tuple(sorted(files)),
             advice=tuple(self._layout.advice()),
         )
+
+    def _summaries(self, known: Collection[str], before: set[str]) -> dict[str, bytes]:
+        """The layout's, but for those that the tool itself has written already."""
+        theirs = {
+            path
+            for path in self._layout.left_to_tool - before
+            if os.path.lexists(self._place.root / path)
+        }
+        summaries = self._layout.summaries(known)
+        return {path: content for path, content in summaries.items() if path not in theirs}
 
     def _targets(self) -> Iterator[str]:
         for name, view in self._stage.views.items():
@@ -143,7 +134,8 @@ class _Exporter:
         photo, failure = self._stage.accepted.get(view.name), ""
         if photo:
             try:
-                return self._write_image(view, self._layout.encode(self._frame(view, photo)))
+                frame = make_frame(view, photo, self._results, self._stage)
+                return self._write_image(view, self._layout.encode(frame))
             except ImageError as error:
                 failure = str(error)
         unknown = self._layout.encode_unknown(view)
@@ -156,42 +148,6 @@ class _Exporter:
             return _Made(view.name, (), "the scene has no place for it")
         self._write(files)
         return _Made(view.name, tuple(path for path, _ in files))
-
-    def _frame(self, view: View, photo: PhotoAlignment) -> Frame:
-        assert photo.affine is not None
-        result = self._results.photos[photo.name]
-        source = photo.camera or view.camera
-        values = self._results.load_depth(result)
-        depth = to_depth(values, photo.affine, self._alignment.kind)
-        spread = self._results.load_uncertainty(result)
-        if spread is not None:
-            spread = (
-                spread * np.abs(slope(values, depth, photo.affine, self._alignment.kind)) / depth
-            )
-            spread = resample(spread, source, view.camera)
-        consistent = self._consistent(photo, values.shape)
-        if consistent is not None:
-            depth = np.where(consistent, depth, np.float32(np.nan))
-        depth = resample(depth, source, view.camera)
-        trusted = trust(depth, view.camera, spread, self._stage.options.trust)
-        return Frame(view.name, photo.name, view.camera, view.pose, depth, trusted)
-
-    def _consistent(self, photo: PhotoAlignment, shape: tuple[int, ...]) -> Mask | None:
-        """What other views do not contradict, where `align --masks` has told."""
-        path = self._results.out / (stem_of(photo.name) + CONSISTENT_SUFFIX)
-        if not self._stage.options.trust.consistent or not path.is_file():
-            return None
-        marks = np.asarray(imagecodecs.png_decode(path.read_bytes()))
-        return marks != CONTRADICTED if marks.shape == shape else None
-
-    def _unchanged(self, summaries: dict[str, bytes]) -> set[str]:
-        """Files that may stand there already, being what they shall be."""
-        root = self._place.root
-        return {
-            path
-            for path, content in summaries.items()
-            if (root / path).is_file() and (root / path).read_bytes() == content
-        }
 
     def _refuse_foreign(self, targets: set[str]) -> None:
         """Refuse to replace files of others.

@@ -30,12 +30,10 @@ def fit_photo(
     Args:
         photo: What is known of it so far.
         observed: Its points.
-        predicted: The model's values there [N]; NaN where it gives none.
+        predicted: The model's values there [N].
         kind: Whether depth or disparity is on the line.
         gates: The limits.
     """
-    known = np.isfinite(predicted)
-    observed, predicted = observed.keep(known), predicted[known]
     photo = replace(photo, points=int(predicted.size))
     if predicted.size < gates.min_points:
         return photo.refuse(f"only {_count(predicted.size)}, {gates.min_points} are needed")

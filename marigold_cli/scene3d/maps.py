@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from marigold_cli.batch.folder import Workplace
 from marigold_cli.files.atomic import write_durably
+from marigold_cli.files.disk import output_errors
 from marigold_cli.files.npy import encode_npy
 from marigold_cli.scene3d.alignment import (
     CONSISTENT_SUFFIX,
@@ -25,6 +25,7 @@ from marigold_cli.scene3d.alignment import (
 )
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.overlap import AGREES, Sight, look, shrink
+from marigold_cli.scene3d.resample import resize
 from marigold_cli.scene3d.results import Results
 
 Marks = NDArray[np.uint8]
@@ -36,20 +37,17 @@ _LONG_EDGE = 768  # of maps while they are compared [px]
 _KEPT = 32  # reduced maps in memory
 
 
-def discard_stale(alignment: Alignment, out: Path, maps: bool, masks: bool) -> None:
-    """Remove what earlier alignments wrote and this one will not replace.
+def discard_maps(results: Results) -> None:
+    """Remove what an earlier alignment wrote beside a run: it is of other lines.
 
-    Args:
-        alignment: The new one.
-        out: The output folder.
-        maps: Whether metric maps of the accepted photos are about to be written.
-        masks: Whether masks are.
+    Raises:
+        OutputError: a file cannot be removed.
     """
-    for photo in alignment.photos:
-        for suffix, comes in ((METRIC_SUFFIX, maps), (CONSISTENT_SUFFIX, masks)):
-            if not (comes and photo.accepted):
-                with suppress(FileNotFoundError):
-                    (out / (stem_of(photo.name) + suffix)).unlink()
+    for name in results.photos:
+        for suffix in (METRIC_SUFFIX, CONSISTENT_SUFFIX):
+            path = results.out / (stem_of(name) + suffix)
+            with output_errors(path), suppress(FileNotFoundError):
+                path.unlink()
 
 
 def write_metric(alignment: Alignment, results: Results, place: Workplace) -> None:
@@ -99,12 +97,15 @@ def write_consistency(
         height, width = values.shape
         return replace(sight, values=shrink(values, _LONG_EDGE)), (height, width)
 
+    beside: dict[int, list[int]] = {}
+    for first, second in pairs:
+        beside.setdefault(first, []).append(second)
     for index, photo in enumerate(alignment.photos):
         if sights[index] is None:
             continue
         sight, shape = load(index)
-        others = [load(second)[0] for first, second in pairs if first == index]
-        marks = enlarge(confirm(sight, others), shape)
+        others = [load(second)[0] for second in beside.get(index, ())]
+        marks = resize(confirm(sight, others), *shape)
         files = [(stem_of(photo.name) + CONSISTENT_SUFFIX, bytes(imagecodecs.png_encode(marks)))]
         write_durably(place.root, files, place.temporary, place.fsync)
 
@@ -121,10 +122,3 @@ def confirm(sight: Sight, others: Sequence[Sight]) -> Marks:
     marks[votes[0] > 0] = CONFIRMED
     marks[votes[1] > votes[0]] = CONTRADICTED
     return marks
-
-
-def enlarge(marks: Marks, shape: tuple[int, int]) -> Marks:
-    """Repeat the pixels of a map until it has a shape."""
-    rows = np.arange(shape[0]) * marks.shape[0] // shape[0]
-    columns = np.arange(shape[1]) * marks.shape[1] // shape[1]
-    return marks[np.ix_(rows, columns)]

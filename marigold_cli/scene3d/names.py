@@ -14,10 +14,10 @@ def stem_of(name: str) -> str:
 
 
 def match_names(photos: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """Find each photo's counterpart: the same name, or the same but for suffix or outer folders.
+    """Find each photo's counterpart: the same name but for its suffix and for outer folders.
 
-    The tools convert pictures and move folders, so "day1/IMG_1.HEIC" may be "IMG_1.jpg" elsewhere.
-    What fits two is left out: no depth is better than another photo's.
+    The tools convert pictures and move folders, so "day1/IMG_1.HEIC" may be "IMG_1.jpg" elsewhere,
+    but never "day2/IMG_1.jpg". What fits two is left out: no depth is better than another photo's.
 
     Returns:
         By photo, those that were found.
@@ -42,18 +42,14 @@ def match_names(photos: Iterable[str], others: Iterable[str]) -> dict[str, str]:
 
 def _best(name: str, by_file: dict[str, list[str]]) -> str | None:
     stem = PurePosixPath(stem_of(name))
-    fits = {other: _shared(stem, other) for other in by_file.get(stem.name, [])}
+    fits = {other: _common_tail(stem, other) for other in by_file.get(stem.name, [])}
     most = max(fits.values(), default=0)
-    best = [other for other, shared in fits.items() if shared == most]
+    best = [other for other, common in fits.items() if common == most > 0]
     return best[0] if len(best) == 1 else None
 
 
-def _shared(stem: PurePosixPath, other: str) -> int:
-    """How many last parts of two paths are the same."""
-    count = 0
-    theirs = PurePosixPath(stem_of(other)).parts
-    for one, two in zip(reversed(stem.parts), reversed(theirs), strict=False):
-        if one != two:
-            break
-        count += 1
-    return count
+def _common_tail(stem: PurePosixPath, other: str) -> int:
+    """How many parts the shorter of two paths has if the longer ends with it, else 0."""
+    ours, theirs = stem.parts, PurePosixPath(stem_of(other)).parts
+    count = min(len(ours), len(theirs))
+    return count if ours[-count:] == theirs[-count:] else 0

@@ -11,6 +11,7 @@ from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.readers import read_map
 from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.names import stem_of
+from marigold_cli.scene3d.resample import resize
 
 NORMALS_SUFFIX = "_normals.npy"
 
@@ -70,9 +71,7 @@ def read_normals(folder: Path, name: str, shape: tuple[int, int]) -> Floats:
         normals = read_map(path.read_bytes(), DepthKind.NORMALS)
     except (OSError, ValueError) as error:
         raise ImageError(Kind.FORMAT, f"{path}: no normals ({error})") from error
-    rows = np.arange(shape[0]) * normals.shape[0] // shape[0]
-    columns = np.arange(shape[1]) * normals.shape[1] // shape[1]
-    turned = normals[np.ix_(rows, columns)] * np.array([1, -1, -1], np.float32)
+    turned = resize(normals, *shape) * np.array([1, -1, -1], np.float32)
     length = np.linalg.norm(turned, axis=-1, keepdims=True)
     unit: Floats = np.divide(turned, length, out=np.zeros_like(turned), where=length > 0)
     return unit

@@ -57,12 +57,25 @@ def _misses(camera: Camera, local: Doubles, pixels: Doubles) -> Doubles:
     return misses
 
 
-def check_size(shape: tuple[int, int], size: tuple[int, int]) -> None:
+def check_view(view: View) -> None:
+    """Refuse a view that nothing can be computed with.
+
+    Raises:
+        ImageError: its size, lens or pose is no number, or not positive where it must be.
+    """
+    if not view.camera.is_sound:
+        raise ImageError(Kind.FORMAT, f"its camera in the sparse model is damaged: {view.camera}")
+    if not np.isfinite([*view.pose.rotation, view.pose.translation]).all():
+        raise ImageError(Kind.FORMAT, "its pose in the sparse model is not a number")
+
+
+def check_size(shape: tuple[int, int], size: tuple[int, int], owner: str) -> None:
     """Refuse a depth map that cannot be of the same picture; a smaller or larger one can.
 
     Args:
         shape: Height and width of the depth map.
         size: Height and width of the camera or the reference.
+        owner: Which of the two that is, for the message.
 
     Raises:
         ImageError: the sides are exchanged, or their ratio is another.
@@ -74,7 +87,7 @@ def check_size(shape: tuple[int, int], size: tuple[int, int]) -> None:
     turned = abs(height * rows - width * columns) <= max(rows, columns, height, width)
     advice = "turned by a quarter" if turned else "not the same picture"
     raise ImageError(
-        Kind.FORMAT, f"depth is {width} x {height}, the camera {columns} x {rows}: {advice}"
+        Kind.FORMAT, f"depth is {width} x {height}, the {owner} {columns} x {rows}: {advice}"
     )
 
 

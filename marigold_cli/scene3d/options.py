@@ -57,6 +57,12 @@ class ReferenceOptions:
     step: float = 0.001
     intrinsics: tuple[float, float, float, float] | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.step < float("inf"):
+            raise UsageError(f"--png-step {self.step}: say what one step of a PNG is, above 0")
+        if self.intrinsics and not min(self.intrinsics[:2]) > 0:
+            raise UsageError(f"--intrinsics {self.intrinsics}: focal lengths are above 0")
+
 
 @dataclass(frozen=True)
 class AlignOptions:
@@ -93,6 +99,14 @@ class AlignOptions:
             raise UsageError("--masks compares views, so it needs their cameras: add --colmap DIR")
         if self.metres is not None and not 0 < self.metres < float("inf"):
             raise UsageError(f"--scale {self.metres}: say how many metres one unit is, above 0")
+
+    @property
+    def source(self) -> Path:
+        """Where cameras and unit come from: the sparse model, else the references."""
+        if self.colmap:
+            return self.colmap
+        assert self.reference is not None
+        return self.reference.folder
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from marigold_cli.fit import Affine
 from marigold_cli.scene3d.alignment import to_depth
 from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.observations import sample
+from marigold_cli.scene3d.resample import resize
 from marigold_cli.scene3d.sparse import Cloud, Ids, View
 
 NEIGHBOURS = 6
@@ -79,13 +80,10 @@ class Overlap:
 
 
 def shrink(values: Floats, long_edge: int = _THUMB) -> Floats:
-    """Every so many pixels of a map, none mixed; small maps stay as they are."""
+    """Bring a map's longer side to so many pixels; small maps stay as they are."""
     height, width = values.shape
     scale = min(1.0, long_edge / max(height, width))
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    down = ((np.arange(rows) + 0.5) * height / rows).astype(np.intp)
-    across = ((np.arange(columns) + 0.5) * width / columns).astype(np.intp)
-    return values[np.ix_(down, across)]
+    return resize(values, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def find_neighbours(
@@ -154,7 +152,7 @@ def disagreement(overlaps: Sequence[Overlap]) -> float | None:
     return float(np.median(same)) if same.size else None
 
 
-def agreements(overlaps: Sequence[Overlap]) -> dict[tuple[int, int], float]:
+def agreements(overlaps: Iterable[Overlap]) -> dict[tuple[int, int], float]:
     """How far each two views confirm each other: the share of pixels, both ways round together."""
     counts: dict[tuple[int, int], list[int]] = {}
     for overlap in overlaps:

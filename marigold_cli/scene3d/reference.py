@@ -16,7 +16,7 @@ from marigold_cli.scene3d.options import ReferenceOptions
 from marigold_cli.scene3d.ply import read_ply
 
 _MOST = 20_000  # pixels that a fit looks at
-_SUFFIXES = (".npy", ".png", ".ply")
+_SUFFIXES = (".npy", ".png", ".ply", ".NPY", ".PNG", ".PLY")
 
 
 class Reference:
@@ -69,7 +69,7 @@ class Reference:
             UsageError: points without intrinsics.
         """
         try:
-            if path.suffix == ".ply":
+            if path.suffix.lower() == ".ply":
                 return self._observe_points(read_ply(path), shape, camera)
             return _observe_map(self._read_map(path))
         except (ValueError, KeyError, OSError) as error:
@@ -77,7 +77,7 @@ class Reference:
 
     def _read_map(self, path: Path) -> Doubles:
         data = path.read_bytes()
-        if path.suffix == ".png":
+        if path.suffix.lower() == ".png":
             return read_steps(data).astype(np.float64) * self.options.step
         return read_plane(data).astype(np.float64)
 

@@ -9,6 +9,7 @@ conjugate gradients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ from marigold_cli.scene3d.overlap import SAME, Overlap, Sight, disagreement, loo
 from marigold_cli.scene3d.robust import spread_of, tukey_weights
 
 _ROUNDS = 5
-_STEP = 3  # every so many pixels of the reduced maps are compared
+_STEP = 3  # every so many pixels of the reduced maps are compared, or more
+_MOST = 5_000_000  # pixels of all pairs together; each takes about 100 bytes
 _PAIR_WEIGHT = 20.0  # a pair of views counts like so many points: its pixels' errors are alike
 _SOLVED = 1e-10  # of the right-hand side
 _LIMIT = 500  # rounds of conjugate gradients
@@ -133,7 +135,9 @@ def refine(
 
 
 def _look_at(sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]) -> list[Overlap]:
-    return [look(sights, first, second, _STEP) for first, second in pairs]
+    pixels = sum(sights[first].values.size for first, _ in pairs)
+    step = max(_STEP, math.ceil(math.sqrt(pixels / _MOST)))
+    return [look(sights, first, second, step) for first, second in pairs]
 
 
 def _gather(

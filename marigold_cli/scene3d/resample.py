@@ -1,12 +1,24 @@
-"""Depth of one camera in the pixels of another that stands at the same place."""
+"""Maps in other pixels: of another size, or of another camera that stands at the same place."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from marigold_cli.depth import Floats
 from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.observations import sample
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def resize(values: NDArray[Number], height: int, width: int) -> NDArray[Number]:
+    """Take the nearest pixels of a map [h, w, ...], none mixed, so that it is [H, W, ...]."""
+    rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype(np.intp)
+    return values[np.ix_(rows, columns)]
 
 
 def resample(values: Floats, source: Camera, target: Camera) -> Floats:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marigold_cli.errors import NoInputError, RefusedError
+from marigold_cli.errors import CollisionError, NoInputError, RefusedError
 from marigold_cli.scene3d.alignment import Alignment, PhotoAlignment
 from marigold_cli.scene3d.colmap import read_model
 from marigold_cli.scene3d.exports.layout import Layout, Stage
@@ -33,7 +33,7 @@ def set_stage(
         RefusedError: the scene has another unit, or nothing is metric.
     """
     model = read_model(options.scene)
-    _check_unit(alignment, model)
+    _check_unit(options, alignment, model)
     refused = {name: photo.reason for name, photo in alignment.rejected.items()}
     accepted = _choose(alignment, results, model, refused)
     where = os.path.relpath(model.folder, options.scene)
@@ -44,8 +44,11 @@ def check_cameras(layout: Layout, stage: Stage) -> None:
     """Refuse what cannot be computed or would be wrong in the tool.
 
     Raises:
-        RefusedError: a camera is distorted or of an unknown kind.
+        RefusedError: a camera is damaged, distorted or of an unknown kind.
     """
+    for name, view in stage.views.items():
+        if not view.camera.is_sound:
+            raise RefusedError(f"{name}: its camera in the scene's model is damaged: {view.camera}")
     for name in stage.accepted:
         camera = stage.views[name].camera
         if not camera.is_known:
@@ -58,7 +61,24 @@ def check_cameras(layout: Layout, stage: Stage) -> None:
             )
 
 
-def _check_unit(alignment: Alignment, model: SparseModel) -> None:
+def check_paths(layout: Layout, stage: Stage) -> None:
+    """Refuse images that the tool cannot tell apart.
+
+    Raises:
+        CollisionError: a file would be that of two images.
+    """
+    owners: dict[str, str] = {}
+    for name in stage.views:
+        for path in layout.paths(name):
+            other = owners.setdefault(path, name)
+            if other != name:
+                raise CollisionError(
+                    f"--for {stage.options.layout} cannot tell {other} and {name} apart: {path} "
+                    "would be that of both; rename one, and in the sparse model too"
+                )
+
+
+def _check_unit(options: ExportOptions, alignment: Alignment, model: SparseModel) -> None:
     """Refuse a scene whose unit is not the one of the alignment.
 
     Raises:
@@ -66,7 +86,7 @@ def _check_unit(alignment: Alignment, model: SparseModel) -> None:
     """
     if alignment.unit != "scene":
         raise RefusedError(
-            "this run is aligned to references, whose unit may not be the scene's; "
+            f"{options.out}: aligned to references, whose unit may not be the scene's; "
             "align it again with --colmap added"
         )
     with suppress(NoInputError):  # it may be elsewhere by now
@@ -75,7 +95,7 @@ def _check_unit(alignment: Alignment, model: SparseModel) -> None:
         if ratio is not None and abs(ratio - 1) > _SAME_UNIT:
             raise RefusedError(
                 f"{model.folder}: its unit is {1 / ratio:.4g} of the model that the run is aligned "
-                f"to; first: marigold align OUT --colmap {model.folder}"
+                f"to; first: marigold align {options.out} --colmap {model.folder}"
             )
 
 

@@ -155,6 +155,8 @@ def test_measured_depth_needs_no_model(call: Call, aligned_place: Path) -> None:
         (["--colmap", "nowhere"], 4, "no sparse model here"),
         (["--colmap", ".", "--scale", "0"], 2, "--scale"),
         (["--colmap", ".", "--intrinsics", "1,2"], 2, "FX,FY,CX,CY"),
+        (["--colmap", ".", "--max-error", "-1"], 2, "--max-error"),
+        (["--align-to", ".", "--png-step", "0"], 2, "--png-step"),
         (["--align-to", "nowhere", "--masks"], 2, "add --colmap DIR"),
     ],
 )
@@ -257,7 +259,7 @@ def run(call: Call, tmp_path: Path, painted: Painted) -> Call:
     def run(*more: str | Path) -> Any:
         line = ["run", tmp_path / "photos", "--out", tmp_path / "depths", "--model", "tiny"]
         where = [] if "--colmap" in more else ["--colmap", tmp_path]
-        return call(*line, "--device", "cpu", *where, *more)
+        return call(*line, "--device", "cpu", "--dtype", "float32", *where, *more)
 
     return run
 

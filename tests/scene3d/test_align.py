@@ -17,6 +17,7 @@ from marigold_cli.scene3d.alignment import Alignment, load_alignment
 from marigold_cli.scene3d.colmap import read_model
 from marigold_cli.scene3d.observations import observe, sample
 from marigold_cli.scene3d.options import AlignOptions, Gates, PointFilter
+from marigold_cli.scene3d.overlap import look
 
 Site = Any  # of conftest.py
 Models = dict[str, Callable[..., Any]]
@@ -101,6 +102,49 @@ def test_refining_together_lowers_disagreement_and_error(
     before, after = together.disagreement
     assert after < 0.75 * before
     assert max(errors(site, together)) < max(alone)
+
+
+def test_a_photo_of_which_parts_are_unknown_is_refined_like_others(
+    indoors: Site, finish: Any, models: Models
+) -> None:
+    indoors.survey()
+    maps = {
+        shot.name: DepthMap(models["depth"](shot.depth).astype(np.float32))
+        for shot in indoors.world.shots
+    }
+    maps["room/02.png"].values[:50, :60] = np.nan
+    finish(indoors.out, maps)
+
+    alone, together = fit(indoors), fit(indoors, refine=True)
+
+    for one, other in zip(alone.photos, together.photos, strict=True):
+        assert one.accepted
+        assert one.scale != other.scale
+
+
+def test_refining_very_many_photos_looks_at_fewer_pixels_of_each(
+    indoors: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indoors.survey()
+    indoors.predict()
+    read: list[int] = []
+
+    def count(*call: Any) -> Any:
+        overlap = look(*call)
+        read.append(overlap.here.size)
+        return overlap
+
+    monkeypatch.setattr("marigold_cli.scene3d.refine.look", count)
+    full = fit(indoors, refine=True)
+    most = max(read)
+    monkeypatch.setattr("marigold_cli.scene3d.refine._MOST", 20_000)
+    read.clear()
+    thin = fit(indoors, refine=True)
+
+    assert max(read) < most / 2
+    assert full.disagreement
+    assert thin.disagreement
+    assert thin.disagreement[1] < thin.disagreement[0]
 
 
 def test_the_record_is_read_back_as_it_was_written(indoors: Site) -> None:
@@ -270,6 +314,38 @@ def test_a_damaged_map_is_named(indoors: Site) -> None:
     found = fit(indoors)
 
     assert "damaged" in only(found, "room/04.png")
+
+
+def test_damaged_cameras_and_poses_are_named(indoors: Site, writers: Any) -> None:
+    folder = writers["text"](indoors.world, indoors.points, indoors.scene)
+    with (folder / "cameras.txt").open("a") as file:
+        file.write("5 PINHOLE 0 0 170 170 96 72\n6 PINHOLE 192 144 170 nan 96 72\n")
+    lines = (folder / "images.txt").read_text().splitlines()
+    words = [line.split() for line in lines[1::2]]
+    words[0][8], words[1][8], words[2][1:5], words[3][6] = "5", "6", ["0"] * 4, "nan"
+    lines[1::2] = [" ".join(some) for some in words]
+    (folder / "images.txt").write_text("\n".join(lines) + "\n")
+    indoors.predict()
+
+    found = fit(indoors)
+
+    reasons = [photo.reason for photo in found.photos]
+    assert "damaged: PINHOLE 0 0 170 170 96 72" in reasons[0]
+    assert "damaged: PINHOLE 192 144 170 nan 96 72" in reasons[1]
+    assert reasons[2:4] == ["its pose in the sparse model is not a number"] * 2
+    assert reasons[4:] == ["", ""]
+
+
+def test_the_record_names_its_source_so_that_it_is_found_from_anywhere(
+    indoors: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indoors.survey()
+    indoors.predict()
+    monkeypatch.chdir(indoors.root)
+
+    found = align(AlignOptions(indoors.out, Path("scene/sparse"), fsync=False))
+
+    assert Path(found.source) == (indoors.scene / "sparse").resolve()
 
 
 def test_a_model_of_other_photos_is_refused_and_nothing_is_written(

@@ -83,6 +83,21 @@ def test_only_a_lens_without_bend_is_a_pinhole() -> None:
     assert not Camera("FISHEYE", 4, 4, (1.0, 1.0, 2.0, 2.0)).is_pinhole
 
 
+@pytest.mark.parametrize(
+    ("width", "params"),
+    [(0, (1.0, 1.0, 2.0, 2.0)), (4, (0.0, 1.0, 2.0, 2.0)), (4, (1.0, 1.0, np.nan, 2.0))],
+)
+def test_a_camera_without_size_or_focal_length_is_not_sound(
+    width: int, params: tuple[float, ...]
+) -> None:
+    assert Camera("PINHOLE", 4, 4, (1.0, 1.0, 2.0, 2.0)).is_sound
+    assert not Camera("PINHOLE", width, 4, params).is_sound
+
+
+def test_a_pose_without_a_rotation_is_no_number() -> None:
+    assert np.isnan(Pose.of_quaternion(np.zeros(4), np.ones(3)).rotation).all()
+
+
 def test_a_pose_turns_a_quarter_about_the_vertical_and_back() -> None:
     half = np.sqrt(0.5)
     pose = Pose.of_quaternion(np.array([half, 0, half, 0]) * 3, np.array([1.0, 2.0, 3.0]))

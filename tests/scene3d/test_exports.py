@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import subprocess
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,8 +18,15 @@ import tifffile
 from PIL import Image
 
 from marigold_cli.depth import DepthKind, DepthMap
-from marigold_cli.errors import ForeignFileError, NoInputError, RefusedError, UsageError
+from marigold_cli.errors import (
+    CollisionError,
+    ForeignFileError,
+    NoInputError,
+    RefusedError,
+    UsageError,
+)
 from marigold_cli.scene3d.align import align
+from marigold_cli.scene3d.colmap import read_model
 from marigold_cli.scene3d.export import Exported, export
 from marigold_cli.scene3d.exports import LAYOUTS
 from marigold_cli.scene3d.options import AlignOptions, ExportOptions, TrustOptions
@@ -152,6 +160,25 @@ def test_the_undistorters_list_is_left_alone(aligned: Site) -> None:
     assert (aligned.scene / "stereo/fusion.cfg").read_text() == "theirs\n"
 
 
+def test_our_own_list_follows_the_model_and_theirs_is_never_taken_away(aligned: Site) -> None:
+    listed = aligned.scene / "stereo/fusion.cfg"
+    run(aligned, "colmap")
+    full = listed.read_text()
+
+    listed.write_text("room/00.png\n")
+    run(aligned, "colmap")
+    assert listed.read_text() == full
+
+    shutil.rmtree(aligned.scene / ".marigold")  # as if the undistorter had written the same
+    shutil.rmtree(aligned.scene / "stereo/depth_maps")
+    shutil.rmtree(aligned.scene / "stereo/normal_maps")
+    shutil.rmtree(aligned.scene / "stereo/masks")
+    run(aligned, "colmap")
+    listed.write_text("room/00.png\n")
+    run(aligned, "colmap")
+    assert listed.read_text() == "room/00.png\n"
+
+
 def test_splats_get_true_inverse_depth_as_their_loader_reads_it(aligned: Site) -> None:
     run(aligned, "3dgs")
 
@@ -170,6 +197,47 @@ def test_splats_get_true_inverse_depth_as_their_loader_reads_it(aligned: Site) -
         if is_reliable:
             assert np.median(np.abs(inverse * shot.depth - 1)) < 0.005
             assert (steps > 0).all()  # 0 would be infinitely far
+
+
+def test_a_map_that_cannot_be_read_is_not_reliable_for_splats(aligned: Site) -> None:
+    lost = good(aligned)[0].name
+    (aligned.out / lost.replace(".png", "_depth.npy")).unlink()
+
+    done = run(aligned, "3dgs")
+
+    params = json.loads((aligned.scene / "sparse/0/depth_params.json").read_text())
+    assert "is gone" in done.refused[lost]
+    assert params[lost.removesuffix(".png")]["scale"] == 0
+    assert sum(one["scale"] > 0 for one in params.values()) == 4
+
+
+def test_contradicted_pixels_keep_their_prediction_for_splats(
+    indoors: Site, finish: Any, models: Any
+) -> None:
+    indoors.survey()
+    maps = {
+        shot.name: DepthMap(models["depth"](shot.depth).astype(np.float32))
+        for shot in indoors.world.shots
+    }
+    maps["room/02.png"].values[60:84, 80:110] *= 0.6
+    finish(indoors.out, maps)
+    fit(indoors, masks=True)
+
+    run(indoors, "3dgs")
+    masked = np.asarray(Image.open(indoors.scene / "depths/room/02.png"))
+    run(indoors, "3dgs", trust=EVERYTHING)
+
+    assert np.array_equal(masked, np.asarray(Image.open(indoors.scene / "depths/room/02.png")))
+
+
+def test_splats_are_told_where_the_trainer_looks_for_the_model(aligned: Site) -> None:
+    assert len(run(aligned, "3dgs").advice) == 1
+    shutil.rmtree(aligned.scene / "sparse/0")
+
+    copy, _ = run(aligned, "3dgs").advice
+    subprocess.run(copy, shell=True, check=True)
+
+    assert read_model(aligned.scene / "sparse/0").views
 
 
 def test_nerfstudio_reads_every_frame(aligned: Site) -> None:
@@ -243,8 +311,19 @@ def test_tools_that_drop_folders_refuse_names_that_they_would_mix(
     images.write_bytes(images.read_bytes().replace(b"room/05.png\0", b"roof/04.png\0"))
     shutil.rmtree(aligned.scene / "sparse/0")
 
-    with pytest.raises(UsageError, match="apart"):
+    with pytest.raises(CollisionError, match=r"roof/04\.png and room/04\.png apart"):
         run(aligned, layout)
+
+
+def test_images_that_would_share_a_reduced_map_are_refused(aligned: Site) -> None:
+    images = aligned.scene / "sparse/images.bin"
+    images.write_bytes(images.read_bytes().replace(b"room/05.png\0", b"roof/04.png\0"))
+    shutil.rmtree(aligned.scene / "sparse/0")
+    (aligned.scene / "transforms.json").write_text(json.dumps({"frames": []}))
+    (aligned.scene / "images_2").mkdir()
+
+    with pytest.raises(CollisionError, match=r"depths_2/04\.png"):
+        run(aligned, "nerfstudio")
 
 
 def test_openmvs_and_metashape_get_depth_along_z(aligned: Site) -> None:
@@ -307,6 +386,23 @@ def test_open3d_gets_depth_and_cameras(aligned: Site) -> None:
     assert "depth_scale=1000" in done.advice[0]
 
 
+def test_open3d_gets_depth_of_the_size_that_its_cameras_have(aligned: Site, finish: Any) -> None:
+    large = {
+        shot.name: DepthMap(np.repeat(np.repeat(shot.depth, 2, 0), 2, 1).astype(np.float32) / 9)
+        for shot in aligned.world.shots
+    }
+    finish(aligned.out, large)
+    fit(aligned)
+
+    run(aligned, "open3d")
+
+    facts = json.loads((aligned.scene / "trajectory.json").read_text())
+    for shot, camera in zip(aligned.world.shots, facts["parameters"], strict=True):
+        steps = np.asarray(Image.open(aligned.scene / "depth" / shot.name))
+        assert steps.shape == (camera["intrinsic"]["height"], camera["intrinsic"]["width"])
+        assert off(steps / 1000, shot) < 0.005
+
+
 @pytest.mark.readers
 def test_open3d_itself_puts_the_points_on_the_surfaces(aligned: Site) -> None:
     open3d = pytest.importorskip("open3d", exc_type=ImportError)
@@ -337,6 +433,23 @@ def test_clouds_lie_on_the_surfaces_in_the_colours_of_the_photos(aligned: Site) 
             list(struct.iter_unpack("<24x3B", path.read_bytes().split(b"end_header\n")[1]))
         )
         assert np.array_equal(colours.reshape(144, 192, 3), shot.colours)
+
+
+def test_clouds_without_images_are_grey_and_that_is_said(aligned: Site) -> None:
+    assert len(run(aligned, "ply").advice) == 1
+    (aligned.scene / "images" / good(aligned)[0].name).unlink()
+
+    done = run(aligned, "ply")
+
+    assert "1 of them are grey" in done.advice[1]
+
+
+def test_a_scene_with_a_damaged_camera_is_refused(aligned: Site, writers: Any) -> None:
+    other = writers["text"](aligned.world, aligned.points, aligned.root / "other" / "sparse")
+    (other / "cameras.txt").write_text("4 PINHOLE 0 0 170 170 96 72\n")
+
+    with pytest.raises(RefusedError, match="damaged: PINHOLE 0 0"):
+        export(ExportOptions(aligned.out, "nerfstudio", other.parent, fsync=False))
 
 
 def test_fewer_points_are_spread_evenly(aligned: Site) -> None:
@@ -381,6 +494,16 @@ def test_contradicted_pixels_are_left_out(indoors: Site, finish: Any, models: An
 
     assert (strict[62:82, 82:108] == 0).mean() > 0.8
     assert full.all()
+
+
+def test_a_damaged_mask_is_named(aligned: Site) -> None:
+    fit(aligned, masks=True)
+    (aligned.out / "room/00_consistent.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+
+    done = run(aligned, "metashape")
+
+    assert "align again with --masks" in done.refused["room/00.png"]
+    assert len(done.written) == 4
 
 
 def test_disparity_is_exported_as_depth(indoors: Site, models: Any) -> None:

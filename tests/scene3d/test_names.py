@@ -13,6 +13,7 @@ from marigold_cli.scene3d.names import match_names
         ("photos/day1/a.jpg", ["day1/a.jpg", "day2/a.jpg"], "day1/a.jpg"),
         ("a.jpg", ["images/a.png"], "images/a.png"),
         ("a.jpg", ["day1/a.jpg", "day2/a.jpg"], None),
+        ("camera2/a.jpg", ["camera1/a.jpg"], None),
         ("a.jpg", ["aa.jpg", "b/ba.jpg"], None),
         ("a.b.jpg", ["a.b.png", "a.jpg"], "a.b.png"),
     ],

@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from marigold_cli.errors import NoInputError, UsageError
+from marigold_cli.errors import NoInputError, RefusedError, UsageError
 from marigold_cli.scene3d.align import align
 from marigold_cli.scene3d.options import AlignOptions, ReferenceOptions
 from marigold_cli.scene3d.ply import encode_ply
@@ -98,6 +98,43 @@ def test_a_missing_and_a_damaged_reference_are_named(indoors: Site) -> None:
     assert "cannot be read" in reasons["room/02.png"]
     assert "not one number for each pixel" in reasons["room/03.png"]
     assert len(reasons) == 3
+
+
+def test_suffixes_may_be_in_capitals(indoors: Site) -> None:
+    indoors.predict()
+    folder = provide(indoors, millimetres)
+    for path in (folder / "room").iterdir():
+        path.rename(path.with_suffix(".PNG"))
+
+    found = align(AlignOptions(indoors.out, reference=ReferenceOptions(folder)))
+
+    assert found.rejected == {}
+
+
+def test_a_reference_of_another_picture_is_named_as_such(indoors: Site) -> None:
+    indoors.predict()
+    folder = provide(indoors, dense)
+    np.save(folder / "room/03.npy", np.ones((100, 192)))
+
+    found = align(AlignOptions(indoors.out, reference=ReferenceOptions(folder)))
+
+    assert "the reference 192 x 100: not the same picture" in found.rejected["room/03.png"].reason
+
+
+def test_references_and_a_model_of_different_units_are_refused(indoors: Site) -> None:
+    indoors.survey()
+    indoors.predict()
+    feet = provide(indoors, lambda path, depth, site: smaller(path, depth / 0.3048, site))
+
+    with pytest.raises(RefusedError, match=r"is 3\.2\d* of the references"):
+        align(AlignOptions(indoors.out, indoors.scene, ReferenceOptions(feet)))
+    assert not (indoors.out / "alignment.json").exists()
+
+
+@pytest.mark.parametrize("more", [{"step": 0.0}, {"intrinsics": (0.0, 1.0, 2.0, 2.0)}])
+def test_a_unit_or_focal_length_of_zero_is_a_wrong_call(tmp_path: Path, more: Any) -> None:
+    with pytest.raises(UsageError, match="above 0"):
+        ReferenceOptions(tmp_path, **more)
 
 
 def test_a_folder_of_other_references_is_refused(indoors: Site, tmp_path: Path) -> None:

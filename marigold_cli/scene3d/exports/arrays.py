@@ -9,25 +9,21 @@ Depth is along z in the scene's unit, 0 where unknown.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
 import tifffile
 
-from marigold_cli.errors import UsageError
 from marigold_cli.files.npy import encode_npy
-from marigold_cli.scene3d.exports.layout import Frame, Layout, Stage, blank
+from marigold_cli.scene3d.exports.layout import Frame, Layout, blank
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.sparse import View
 
 
 class OpenmvsLayout(Layout):
     """Files are found by the image's name without folder and suffix."""
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        _check_flat(stage, "OpenMVS's ImportDMAPs.py")
 
     def paths(self, name: str) -> Sequence[str]:
         """The map."""
@@ -38,7 +34,7 @@ class OpenmvsLayout(Layout):
         yield encode_npy(frame.known_or(0))
 
     def advice(self) -> list[str]:
-        """The importer's line, and the other way in."""
+        """The importer's line."""
         return [
             f"python ImportDMAPs.py --scene scene.mvs --input {self.stage.quoted}/openmvs_depths"
             " --ext .npy --output .",
@@ -49,10 +45,6 @@ class DnSplatterLayout(Layout):
     """Files are found by their order, so every image has one."""
 
     needs_pinhole = False
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        _check_flat(stage, "DN-Splatter")
 
     def paths(self, name: str) -> Sequence[str]:
         """The map."""
@@ -68,7 +60,10 @@ class DnSplatterLayout(Layout):
 
     def advice(self) -> list[str]:
         """The trainer's line."""
-        return [f"ns-train dn-splatter coolermap --data {self.stage.quoted}"]
+        return [
+            f"ns-train dn-splatter coolermap --data {self.stage.quoted}"
+            f" --colmap-path {shlex.quote(self.stage.model)}"
+        ]
 
 
 class MetashapeLayout(Layout):
@@ -94,17 +89,3 @@ class MetashapeLayout(Layout):
             "in Metashape run import_depth.py of its scripts: choose"
             f" {self.stage.scene}/metashape_depths, then the colour images of the same names"
         ]
-
-
-def _check_flat(stage: Stage, tool: str) -> None:
-    """Refuse names that this tool cannot tell apart.
-
-    Raises:
-        UsageError: two images differ by folder or suffix alone.
-    """
-    seen: dict[str, str] = {}
-    for name in stage.views:
-        file = PurePosixPath(stem_of(name)).name
-        if file in seen:
-            raise UsageError(f"{tool} cannot tell {seen[file]} and {name} apart; rename one")
-        seen[file] = name

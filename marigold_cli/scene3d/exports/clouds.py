@@ -6,6 +6,7 @@ points/NAME.ply
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from marigold_cli.scene3d.exports.layout import Frame, Layout
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.normals import normals_of, points_of
 from marigold_cli.scene3d.ply import encode_ply
+from marigold_cli.scene3d.resample import resize
 
 _GREY = 128
 
@@ -47,21 +49,24 @@ class CloudLayout(Layout):
             ImageError: the image cannot be read.
         """
         height, width = frame.depth.shape
-        path = self.stage.scene / "images" / frame.name
+        path = self._image(frame.name)
         if not path.is_file():
             return np.full((height, width, 3), _GREY, np.uint8)
         photo = decode(read_source(path), frame.name, DecodePolicy())
         stored = turn_stored(photo.pixels, photo.orientation)
-        rows = np.arange(height) * stored.shape[0] // height
-        columns = np.arange(width) * stored.shape[1] // width
-        colours: NDArray[np.uint8] = from_unit(
-            to_unit(stored[np.ix_(rows, columns)]), np.dtype(np.uint8)
-        ).astype(np.uint8)
-        return colours
+        nearest = to_unit(resize(stored, height, width))
+        return from_unit(nearest, np.dtype(np.uint8)).astype(np.uint8)
 
     def advice(self) -> list[str]:
-        """Where the clouds are."""
-        return [f"{self.stage.scene}/points holds one cloud for each image, in world coordinates"]
+        """Where the clouds are, and why they have no colours."""
+        clouds = f"{self.stage.scene}/points holds one cloud for each image, in world coordinates"
+        grey = sum(not self._image(name).is_file() for name in self.stage.accepted)
+        if not grey:
+            return [clouds]
+        return [clouds, f"{grey:,} of them are grey: {self._image('')} does not have the images"]
+
+    def _image(self, name: str) -> Path:
+        return self.stage.scene / "images" / name
 
 
 def thin(mask: Mask, most: int) -> Mask:

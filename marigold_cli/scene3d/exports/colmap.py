@@ -8,7 +8,7 @@ stereo/fusion.cfg                       all images; made only where there is non
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +21,8 @@ FUSION = "stereo/fusion.cfg"
 
 class ColmapLayout(Layout):
     """The workspace of undistorted images that `colmap image_undistorter` makes."""
+
+    left_to_tool = frozenset({FUSION})
 
     def paths(self, name: str) -> Sequence[str]:
         """Depth, normals, mask."""
@@ -41,12 +43,10 @@ class ColmapLayout(Layout):
         yield encode_array(np.moveaxis(normals, -1, 0))
         yield encode_mask(frame.trusted)
 
-    def summaries(self) -> dict[str, bytes]:
-        """The list of images, unless the undistorter has written one already."""
+    def summaries(self, known: Collection[str]) -> dict[str, bytes]:
+        """The list of images, for workspaces that the undistorter did not make."""
         names = "".join(f"{name}\n" for name in self.stage.views)
-        content, path = names.encode(errors="surrogateescape"), self.stage.scene / FUSION
-        is_theirs = path.exists() and path.read_bytes() != content
-        return {} if is_theirs else {FUSION: content}
+        return {FUSION: names.encode(errors="surrogateescape")}
 
     def advice(self) -> list[str]:
         """COLMAP's own limits are for stereo and drop most of such depth."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,7 @@ class Layout:
     """One tool's file contract. Files are named first, so that none is replaced by accident."""
 
     needs_pinhole = True  # whether the tool wants undistorted images
+    left_to_tool = frozenset[str]()  # summaries that stay as they are where the tool wrote them
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -105,8 +106,12 @@ class Layout:
     def encode_unknown(self, view: View) -> Iterator[bytes] | None:
         """Make the files of an image without metric depth; None: the tool can do without."""
 
-    def summaries(self) -> dict[str, bytes]:
-        """Files that are of all images together, by path."""
+    def summaries(self, known: Collection[str]) -> dict[str, bytes]:
+        """Files that are of all images together, by path.
+
+        Args:
+            known: The images that have depth.
+        """
         return {}
 
     def advice(self) -> list[str]:

@@ -11,7 +11,7 @@ their folders, in nerfstudio_depths_2/ for the second.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -79,7 +79,7 @@ class NerfstudioLayout(Layout):
             else:
                 yield encode_steps(reduced, self.step)
 
-    def summaries(self) -> dict[str, bytes]:
+    def summaries(self, known: Collection[str]) -> dict[str, bytes]:
         """The frames with their depth."""
         if self.transforms is None:
             return {}

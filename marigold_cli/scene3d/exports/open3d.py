@@ -7,12 +7,13 @@ trajectory.json        PinholeCameraTrajectory of these images, in the order of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from marigold_cli.scene3d.exports.layout import Frame, Layout, Stage, choose_step, encode_steps
 from marigold_cli.scene3d.names import stem_of
+from marigold_cli.scene3d.resample import resize
 from marigold_cli.scene3d.sparse import View
 
 TRAJECTORY = "trajectory.json"
@@ -30,12 +31,13 @@ class Open3dLayout(Layout):
         return (f"depth/{stem_of(name)}.png",)
 
     def encode(self, frame: Frame) -> Iterator[bytes]:
-        """Make the PNG."""
-        yield encode_steps(frame.known_or(0), self.step)
+        """Make the PNG, as large as the trajectory says: Open3D takes no other."""
+        depth = resize(frame.known_or(0), frame.camera.height, frame.camera.width)
+        yield encode_steps(depth, self.step)
 
-    def summaries(self) -> dict[str, bytes]:
+    def summaries(self, known: Collection[str]) -> dict[str, bytes]:
         """The cameras."""
-        views = [view for name, view in self.stage.views.items() if name in self.stage.accepted]
+        views = [view for name, view in self.stage.views.items() if name in known]
         facts = _versioned("PinholeCameraTrajectory", {"parameters": [_camera(v) for v in views]})
         return {TRAJECTORY: json.dumps(facts, indent=1).encode() + b"\n"}
 

@@ -10,7 +10,7 @@ no mask per pixel and 0 would mean infinitely far, so what is not trusted keeps 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from marigold_cli.scene3d.exports.layout import Frame, Layout, Stage, blank
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.sparse import View
 
-PARAMS = "sparse/0/depth_params.json"
+_MODEL = "sparse/0"
+PARAMS = f"{_MODEL}/depth_params.json"
 
 
 class SplatLayout(Layout):
@@ -45,15 +46,19 @@ class SplatLayout(Layout):
         """Make a black PNG, for the trainer opens all of them."""
         yield encode_grey16(blank(view.camera).astype(np.uint16), "", 1)
 
-    def summaries(self) -> dict[str, bytes]:
+    def summaries(self, known: Collection[str]) -> dict[str, bytes]:
         """Scale and offset of every image."""
         scale = self.largest * 65536 / 65535
         params = {
-            stem_of(name): {"scale": scale if name in self.stage.accepted else 0.0, "offset": 0.0}
+            stem_of(name): {"scale": scale if name in known else 0.0, "offset": 0.0}
             for name in self.stage.views
         }
         return {PARAMS: json.dumps(params, indent=1).encode() + b"\n"}
 
     def advice(self) -> list[str]:
-        """The trainer's line."""
-        return [f"python train.py -s {self.stage.quoted} -d depths"]
+        """The trainer's line, and the model put where it looks for it."""
+        scene, model = self.stage.quoted, self.stage.model
+        files = " ".join(f"{scene}/{model}/{name}.*" for name in ("cameras", "images", "points3D"))
+        is_there = any((self.stage.scene / _MODEL).glob("images.*"))
+        copy = [] if is_there else [f"cp {files} {scene}/{_MODEL}/"]
+        return [*copy, f"python train.py -s {scene} -d depths"]
