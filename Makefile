@@ -70,11 +70,19 @@ format: $(VENV)/dev ## put the code in shape
 check: lint test ## what CI runs
 
 .PHONY: bench
-bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline
+bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline, memory, the roofline
 	$(BIN)/python tests/bench/alignment.py
 	$(BIN)/python tests/bench/throughput.py
+	$(BIN)/python tests/bench/startup.py
+	$(BIN)/python tests/bench/resume.py
+	$(BIN)/python tests/bench/roofline.py
+	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/claims.py
 	$(BIN)/python tests/bench/tiling.py
+
+.PHONY: bench-gpu
+bench-gpu: $(VENV)/dev ## networks of Stable Diffusion's size on a GPU, against diffusers
+	$(BIN)/python tests/bench/gpu.py
 
 .PHONY: evaluate
 evaluate: $(VENV)/dev ## the embedded models' table: scenes, a stereo photo, measured photos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +79,10 @@ class DepthMap:
         kind: What the values mean.
         valid: bool [H, W], False where nothing is known; None: valid everywhere.
         uncertainty: float32 [H, W], the ensemble's spread in the unit of `values`, or as share of
-            a half turn; [H, W, 3 N] of intrinsic images; or None.
+            a half turn; [H, W, 3 N] of intrinsic images; or None. It may be smaller than `values`.
         inverted: True when affine values were turned around, so that 1 is near in depth.
         intrinsics: What the N intrinsic images are.
+        is_spread: True when the values are themselves the spread of such a map.
     """
 
     values: Floats
@@ -89,6 +91,7 @@ class DepthMap:
     uncertainty: Floats | None = None
     inverted: bool = False
     intrinsics: tuple[Intrinsic, ...] = ()
+    is_spread: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +108,23 @@ class DepthMap:
         """Turn affine values around, 0 <-> 1; its own inverse. Nothing else has such a turn."""
         if not self.kind.is_affine:
             raise ValueError(f"{self.kind} values cannot be inverted in [0, 1]")
-        return replace(self, values=1 - self.values, inverted=not self.inverted)
+        values = self.values if self.is_spread else 1 - self.values
+        return replace(self, values=values, inverted=not self.inverted)
+
+    def spread(self) -> DepthMap:
+        """The ensemble's spread as a map of its own.
+
+        Raises:
+            ValueError: a single member made this map.
+        """
+        if self.uncertainty is None:
+            raise ValueError("a single prediction has no uncertainty to write")
+        return replace(self, values=self.uncertainty, uncertainty=None, is_spread=True)
+
+    def cut(self, rows: slice, columns: slice) -> DepthMap:
+        """A part of this map, without its spread; a view."""
+        valid = None if self.valid is None else self.valid[rows, columns]
+        return replace(self, values=self.values[rows, columns], valid=valid, uncertainty=None)
 
     def only(self, name: str) -> DepthMap:
         """Take one intrinsic image, [H, W, 3], out of a decomposition; "": all there is."""
@@ -121,6 +140,23 @@ class DepthMap:
         )
 
 
+class Sheet(Protocol):
+    """A map of which any part can be had, whether or not there is memory for the whole.
+
+    A `DepthMap` is one.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width [px]."""
+
+    def spread(self) -> Sheet:
+        """The ensemble's spread as a sheet of its own; ValueError: there is none."""
+
+    def cut(self, rows: slice, columns: slice) -> DepthMap:
+        """A part of it, without its spread."""
+
+
 def near_value(kind: DepthKind, inverted: bool) -> float | None:
     """The value of the nearest point, 0 or 1; None where values are not affine."""
     if not kind.is_affine:
@@ -128,8 +164,8 @@ def near_value(kind: DepthKind, inverted: bool) -> float | None:
     return float((kind is DepthKind.AFFINE_DISPARITY) != inverted)
 
 
-def normalise(values: Floats, valid: Mask | None = None) -> Floats:
-    """Bring the valid values to [0, 1]; a constant map becomes 0."""
-    known = values if valid is None else values[valid]
-    low, high = (known.min(), known.max()) if known.size else (np.float32(0), np.float32(0))
-    return np.clip((values - low) / max(high - low, np.finfo(np.float32).tiny), 0, 1)
+def normalise(values: Floats, low: np.float32, high: np.float32) -> Floats:
+    """Bring values from [low, high] to [0, 1]; a constant map becomes 0."""
+    unit = max(high - low, np.finfo(np.float32).tiny)
+    share: Floats = np.clip((values - low) / unit, 0, 1)
+    return share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -108,17 +109,42 @@ def _devices() -> Iterator[Check]:
     """What can predict, what is chosen by default, and why."""
     import torch
 
-    from marigold_cli.checkpoints import device
+    from marigold_cli.checkpoints import cpu, device
 
     for name in device.available_devices():
         yield Check("device", True, device.describe_device(name))
     place = device.choose_device()
     yield Check("default device", True, place.reason)
     for wish in ("auto", *device.DTYPES):
-        choice = device.choose_dtype(wish, place.device)
+        choice = device.choose_dtype(wish, place.device, cpu.suit_cpu())
         reason = choice.reason.removeprefix("asked for").removeprefix("; ")
         yield Check(f"--dtype {wish}", True, f"{choice.name}: {reason}" if reason else choice.name)
+    yield _cpu_units(cpu.bfloat16_units())
+    yield _compiler(place.device.type)
     yield _threads(torch.get_num_threads())
+
+
+def _cpu_units(units: list[str]) -> Check:
+    """Whether half precision is of any use on the CPU."""
+    if not units:
+        return Check("cpu bfloat16", True, "not multiplied in hardware; --dtype auto is float32")
+    advice = "for depth to the last digit, or as on machines without it: --dtype float32"
+    found = f"multiplied in hardware ({' and '.join(units)}); --dtype auto is bfloat16"
+    return Check("cpu bfloat16", True, found, advice)
+
+
+def _compiler(device: str) -> Check:
+    """What `--compile` needs and comes to."""
+    needed = "triton" if device == "cuda" else os.environ.get("CXX", "g++")
+    if device == "cuda":
+        is_there = importlib.util.find_spec(needed) is not None
+    else:
+        is_there = shutil.which(needed) is not None
+    if not is_there:
+        return Check("--compile", True, f"no {needed}: the network stays as it is")
+    if device == "cuda":
+        return Check("--compile auto", True, f"{needed} found; after ten minutes, if it is faster")
+    return Check("--compile auto", True, f"{needed} found, but on a CPU it rarely pays: off")
 
 
 def _threads(used: int) -> Check:

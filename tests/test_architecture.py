@@ -30,6 +30,7 @@ TORCH_SIDE = (
     "marigold_cli.inference.",
     "marigold_cli.training.",
     "marigold_cli.scenes.",
+    "marigold_cli.checkpoints.capacity",
     "marigold_cli.checkpoints.load",
     "marigold_cli.checkpoints.device",
     "marigold_cli.checkpoints.predictor",

@@ -53,12 +53,19 @@ def _has_room(
 
 
 class WriteBehind:
-    """Runs functions in threads while the caller goes on; a full queue makes the caller wait."""
+    """Runs functions in threads while the caller goes on, who waits when they have too much."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, budget: int) -> None:
+        """Begin.
+
+        Args:
+            threads: So many functions run at a time, and one more waits.
+            budget: The caller goes on when what is not done weighs no more [bytes].
+        """
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="write")
-        self._limit = threads + 1
-        self._room = threading.Semaphore(self._limit)
+        self._limit, self._budget = threads + 1, budget
+        self._count, self._weight = 0, 0
+        self._changed = threading.Condition()
 
     def __enter__(self) -> WriteBehind:
         return self
@@ -66,14 +73,23 @@ class WriteBehind:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
-    def submit(self, function: Callable[[_Item], None], item: _Item) -> None:
-        """Run the function soon; it must not raise."""
-        self._room.acquire()
-        self._pool.submit(function, item).add_done_callback(lambda _: self._room.release())
+    def submit(self, function: Callable[[_Item], None], item: _Item, weight: int) -> None:
+        """Run the function soon; it must not raise. The item weighs so many bytes until then."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count < self._limit)
+        self._add(1, weight)
+        self._pool.submit(function, item).add_done_callback(lambda _: self._add(-1, -weight))
+        del item  # not to be held while waiting
+        with self._changed:
+            self._changed.wait_for(lambda: self._weight <= self._budget)
 
     def drain(self) -> None:
-        """Return when everything submitted is done; for the submitting thread alone."""
-        for _ in range(self._limit):
-            self._room.acquire()
-        for _ in range(self._limit):
-            self._room.release()
+        """Return when everything submitted is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._count)
+
+    def _add(self, count: int, weight: int) -> None:
+        with self._changed:
+            self._count += count
+            self._weight += weight
+            self._changed.notify_all()

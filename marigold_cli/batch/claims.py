@@ -1,18 +1,20 @@
 """Who takes which photo next: all in order, or whoever is free, the longest first.
 
 Several workers share a list that the head of the run has written into a store, and a counter: what
-the counter says to one worker, it says to no other. Nobody waits for anybody.
+the counter says to one worker, it says to no other. Nobody waits for anybody. The list may be one
+of parts of photos.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from marigold_cli.batch.plan import Job, outputs_for
+from marigold_cli.batch.plan import Job, Part, outputs_for, parts_of
 from marigold_cli.batch.settings import Settings
 from marigold_cli.files.discover import ImageRef
 
@@ -115,7 +117,7 @@ class Shared:
 
 def publish(store: Store, run: str, jobs: Iterable[Job]) -> int:
     """Write the list that the workers of a run share, the longest first; returns its length."""
-    ordered = sorted(jobs, key=lambda job: (job.alone, -cost(job)))
+    ordered = sorted(jobs, key=lambda job: (job.alone, -job.size))  # a photo's parts stay together
     rests = accumulate((cost(job) for job in reversed(ordered)), initial=0)
     after = reversed([*rests][:-1])
     rows = [_to_row(job, rest) for job, rest in zip(ordered, after, strict=True)]
@@ -124,22 +126,34 @@ def publish(store: Store, run: str, jobs: Iterable[Job]) -> int:
     return len(rows)
 
 
+def cut(jobs: Iterable[Job], ensemble: int, batch: int) -> list[Job]:
+    """Each photo's job as those of its parts, so that several workers make its members.
+
+    Each is as many members as go through the network together, and thus what one worker would
+    have computed at once.
+    """
+    return [replace(job, part=part) for job in jobs for part in parts_of(ensemble, batch)]
+
+
 def cost(job: Job) -> int:
-    """What a photo costs compared to others: the bytes of its file."""
-    return max(1, job.size)
+    """What a job costs compared to others: the bytes of its photo's file, or its part of them."""
+    size = job.size * job.part.size // job.part.of if job.part else job.size
+    return max(1, size)
 
 
 def _to_row(job: Job, rest: int) -> _Row:
     ref = job.ref
     state = (job.reason, job.attempt, job.alone, job.size, job.mtime_ns)
-    return [str(ref.path.absolute()), ref.name, *state, rest]
+    part = astuple(job.part) if job.part else ()
+    return [str(ref.path.absolute()), ref.name, *state, rest, *part]
 
 
 def _from_row(row: _Row, settings: Settings) -> tuple[Job, int]:
-    path, name, reason, attempt, alone, size, mtime_ns, rest = row
+    path, name, reason, attempt, alone, size, mtime_ns, rest, *part = row
     ref = ImageRef(Path(str(path)), str(name))
     numbers = int(attempt), bool(alone), int(size), int(mtime_ns)
-    return Job(ref, outputs_for(ref, settings), str(reason), *numbers), int(rest)
+    job = Job(ref, outputs_for(ref, settings), str(reason), *numbers)
+    return replace(job, part=Part(*map(int, part)) if part else None), int(rest)
 
 
 def _key(run: str, chunk: int) -> str:

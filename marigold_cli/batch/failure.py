@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marigold_cli.batch.fields import Fields, get
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -18,3 +20,8 @@ class Failure:
     name: str
     kind: str
     message: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Failure:
+        """Take it out of a journal's line."""
+        return cls(*(get(fields, key, str) for key in ("name", "kind", "message")))

@@ -33,3 +33,14 @@ def get_list(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return value
+
+
+def get_object(value: Json) -> Fields:
+    """Take the fields of an object.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value

@@ -44,10 +44,15 @@ class Line:
         except RuntimeError:
             self._be_lost()
 
-    def arrive(self, device: str) -> Orders | None:
-        """Say that one is ready, and wait for orders; None: there is nothing to do."""
+    def arrive(self, device: str, units: int) -> Orders | None:
+        """Say that one is ready, and wait for orders; None: there is nothing to do.
+
+        Args:
+            device: What it computes with.
+            units: Members of photos that go through its network together.
+        """
         token = secrets.token_hex(8)
-        self.say(Arrived(token, self._worker, device))
+        self.say(Arrived(token, self._worker, device, units))
         while not self._store.check([f"orders/{token}"]):
             if self._store.check([OVER]):
                 return None

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from marigold_cli.batch.fields import Fields
-from marigold_cli.batch.records import Done, End, Failed, Record, Run, Start, Void
+from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
 from marigold_cli.batch.settings import Json
 
 VERSION = 1
 
 _KINDS: dict[Json, Callable[[Fields], Record]] = {
-    kind.ev: kind.read for kind in (Run, Start, Void, Done, Failed, End)
+    kind.ev: kind.read for kind in (Run, Start, Made, Void, Done, Failed, Fits, End)
 }
 
 

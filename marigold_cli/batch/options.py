@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,9 @@ from marigold_cli.batch.shard import Shard
 from marigold_cli.depth import Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.files.colormap import COLORMAPS
-from marigold_cli.files.discover import Selection
 from marigold_cli.files.names import FORMATS
 from marigold_cli.files.raster import DecodePolicy
+from marigold_cli.files.selection import Selection
 from marigold_cli.inference.options import PredictOptions
 
 
@@ -48,6 +49,7 @@ class ModelOptions:
     dtype: str = "auto"
     vae: str | None = None  # another autoencoder in place of the checkpoint's own
     modality: Modality | None = None  # None: what the checkpoint estimates
+    compiling: Literal["auto", "on", "off"] = "auto"  # the U-Net; changes the last digits only
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Policy:
         grace_s: How long photos in flight may take after a stop was asked for [s].
         batch_size: Members of photos per pass of the network; None: what the device holds.
         max_pixels: Larger photos are refused by their header [px].
+        hang_limit_s: The process is ended when no step was done for so long [s]; 0: never.
+        split: What several workers share: photos, or the members of each photo's ensemble.
     """
 
     overwrite: bool = False
@@ -79,6 +83,8 @@ class Policy:
     grace_s: float = 25.0
     batch_size: int | None = None
     max_pixels: int = DecodePolicy.max_pixels
+    hang_limit_s: float = 3600.0
+    split: Literal["photos", "ensemble"] = "photos"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"any|none|\d+(\.\d+)?%", self.fail_on):
@@ -108,6 +114,7 @@ class RunOptions:
         shard: The part of the photos that is looked after; None: all.
         party: Words that let several processes be at work in one folder; None: this one alone.
         run_id: What the run is called where it may begin once more because a worker died.
+        units: Members of photos that fit a device together, as earlier runs found out, by device.
     """
 
     inputs: tuple[str, ...] = ()
@@ -122,3 +129,4 @@ class RunOptions:
     shard: Shard | None = None
     party: str | None = None
     run_id: str = ""
+    units: Mapping[str, int] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Outcome:
         policy: How many failures are borne.
         stop: Is asked when there are more.
         done: Photos computed.
+        predict_s: Time that their prediction took [s].
         failed: Photos that failed, by name.
         error: What ended the run.
         given_up: What the run ends with because too much failed.
@@ -45,6 +46,11 @@ class Outcome:
     failed: dict[str, Failure] = field(default_factory=dict)
     error: Exception | None = None
     given_up: ExitCode | None = None
+    predict_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Judge what had failed before a worker died and the run began once more."""
+        self._judge()
 
     @property
     def is_short(self) -> bool:
@@ -76,6 +82,7 @@ class Outcome:
                 self.observe(told)
             case JobDone():
                 self.done += 1
+                self.predict_s += event.predict_s
             case JobFailed(name, kind, message):
                 self.failed[name] = Failure(name, kind, message)
                 self._judge()
@@ -88,14 +95,19 @@ class Outcome:
     def _judge(self) -> None:
         """Give up when too much failed, or everything from the beginning and for one reason."""
         if self.policy.max_failures is not None:
-            if len(self.failed) >= self.policy.max_failures:
+            if self._count >= self.policy.max_failures:
                 self.given_up = ExitCode.PARTIAL
         elif not (self.done or self.plan.skipped or self.plan.finished):
             kinds = [one.kind for one in self.failed.values() if one.name in self._first_tries]
             if len(kinds) >= _HOPELESS and len(set(kinds)) == 1:
                 self.given_up = _CAUSES.get(kinds[0])
         if self.given_up is not None:
-            self.stop.ask(f"{len(self.failed)} photos failed")
+            self.stop.ask(f"{self._count} photos failed")
+
+    @property
+    def _count(self) -> int:
+        """Photos that failed in this run, also before a worker of it died."""
+        return self.plan.failed + len(self.failed)
 
     @cached_property
     def _first_tries(self) -> frozenset[str]:

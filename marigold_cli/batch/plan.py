@@ -14,6 +14,31 @@ from marigold_cli.files.names import Output, outputs_of
 
 
 @dataclass(frozen=True)
+class Part:
+    """Some members of a photo's ensemble, as one of several workers makes them.
+
+    Attributes:
+        first: The first of them, counted from 0.
+        stop: The first one behind them.
+        of: Members of the whole ensemble.
+        batch: So many go through the network together.
+    """
+
+    first: int
+    stop: int
+    of: int
+    batch: int
+
+    @property
+    def size(self) -> int:
+        """So many members it has."""
+        return self.stop - self.first
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.stop}"
+
+
+@dataclass(frozen=True)
 class Job:
     """One photo to compute.
 
@@ -26,6 +51,7 @@ class Job:
         alone: Whether a process died while it was in flight: nothing else shall be then.
         size: The photo file's size now [bytes]; 0: unknown.
         mtime_ns: Its time of change now; 0: unknown.
+        part: What of it is to be made here; None: all, and at once.
     """
 
     ref: ImageRef
@@ -35,6 +61,7 @@ class Job:
     alone: bool = False
     size: int = 0
     mtime_ns: int = 0
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +87,10 @@ class Plan:
             empty: it never is.
         goes_on: Whether this is such a run.
         finished: Photos that it had computed already; they are not among the skipped.
+        failed: Photos passed over that have failed in it.
         crashes: Times that a process died with a photo in flight which is not finished since.
         latest: When the last record of the journals was written [s since 1970].
+        units: Members of photos that fit a device together, as earlier runs found out, by device.
     """
 
     jobs: tuple[Job, ...]
@@ -79,8 +108,16 @@ class Plan:
     run_id: str = ""
     goes_on: bool = False
     finished: int = 0
+    failed: int = 0
     crashes: int = 0
     latest: float = 0.0
+    units: Mapping[str, int] = field(default_factory=dict)
+
+
+def parts_of(ensemble: int, batch: int) -> list[Part]:
+    """An ensemble cut where one worker begins another batch of members."""
+    starts = range(0, ensemble, batch)
+    return [Part(first, min(first + batch, ensemble), ensemble, batch) for first in starts]
 
 
 def outputs_for(ref: ImageRef, settings: Settings) -> tuple[Output, ...]:

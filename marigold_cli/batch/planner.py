@@ -201,6 +201,7 @@ class _Planner:
         """Sort the decisions into a plan."""
         jobs = tuple(decision.job for decision in decisions if decision.job)
         idle = [one for one in decisions if not one.job and not one.failure]
+        failures = [one for one in decisions if one.failure and self.goes_on]
         records = (*self._void(jobs), *(one.record for one in decisions if one.record))
         unread = tuple(Failure(one.name, one.kind, one.message) for one in found.unread)
         is_unknown = bool(self.shard) and self.shard not in self.state.stints
@@ -220,8 +221,14 @@ class _Planner:
             run_id=self.run_id,
             goes_on=self.goes_on,
             finished=sum(one.is_finished for one in idle),
+            failed=sum(bool(one.record) or one.ref.name in self.finished for one in failures),
             crashes=sum(self._entry(job.ref).crashes for job in jobs),
             latest=self.state.latest,
+            units={
+                device: units
+                for (fp, device), units in self.state.units.items()
+                if fp == self.fingerprint
+            },
         )
 
     def _void(self, jobs: Sequence[Job]) -> Iterator[Void]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from marigold_cli.depth import DepthMap
+from marigold_cli.depth import DepthMap, Floats, Sheet
 from marigold_cli.files.decode import Photo
 
 
@@ -37,5 +38,38 @@ class Predictor(Protocol):
         `on_step(step, steps)` may raise to end the call early; that must be let through.
         """
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
-        """The map at (height, width) [px]; called from several threads."""
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Sheet:
+        """The map at (height, width) [px], part by part; called from several threads."""
+
+
+@runtime_checkable
+class EnsemblePredictor(Predictor, Protocol):
+    """A predictor whose members of one photo may be made in several places.
+
+    Attributes:
+        units: Members that go through the network together.
+    """
+
+    units: int
+
+    def predict_members(
+        self, photo: Photo, members: range, batch: int, on_step: Callable[[int, int], None]
+    ) -> Floats:
+        """Some members of one photo, as predicted: float32 [N, C, PH, PW].
+
+        `batch` of them go through the network together, or fewer where memory ends; all batches of
+        an ensemble in turn make what `predict` does with so many `units`, to the bit.
+        """
+
+    def merge(self, photo: Photo, members: Floats) -> DepthMap:
+        """What `predict` makes of a photo's members [E, C, PH, PW]."""
+
+
+def units_of(predictor: Predictor) -> int:
+    """Members of photos that go through a network together; 1: it knows of no members."""
+    return predictor.units if isinstance(predictor, EnsemblePredictor) else 1
+
+
+def name_device(device: str) -> str:
+    """A device in a journal that several machines may write: the host's name before its own."""
+    return f"{platform.node()} {device}"

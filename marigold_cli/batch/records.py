@@ -1,9 +1,10 @@
 """What the journal's lines say: one frozen value for each kind; lines.py turns them to JSON.
 
     run     a run begins                 start   a photo is begun; not durable by itself
-    void    a photo's older records      done    its outputs are durable
-            count no longer              failed  it could not be turned into depth
-    end     a run ended in order
+    void    a photo's older records      made    some members of it are made, for others to merge
+            count no longer              done    its outputs are durable
+    end     a run ended in order         failed  it could not be turned into depth
+    fits    a device had to take fewer members of photos together
 
 The fields are named as in the file. Unknown kinds and fields of later versions are ignored.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.fields import Fields, get, get_list
+from marigold_cli.batch.fields import Fields, get, get_list, get_object
 from marigold_cli.batch.settings import Json
 
 
@@ -25,6 +26,11 @@ class OutputFile:
     path: str
     size: int
     sha256: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> OutputFile:
+        """Read one of a line's outputs."""
+        return cls(get(fields, "path", str), get(fields, "size", int), get(fields, "sha256", str))
 
 
 @dataclass(frozen=True)
@@ -71,17 +77,39 @@ class Run:
 
 @dataclass(frozen=True)
 class Start:
-    """A photo is begun; `alone` when no other was in flight, so that a crash is its own."""
+    """A photo is begun, or the part of it that one of several workers makes.
+
+    Attributes:
+        alone: Whether nothing else was in flight, so that a crash is its own doing.
+        part: Its members that are made, "0-5"; empty: all.
+    """
 
     input: str
     fp: str
     alone: bool
+    part: str = ""
     ev: ClassVar[str] = "start"
 
     @classmethod
     def read(cls, fields: Fields) -> Start:
         """Read the fields of a line."""
-        return cls(get(fields, "input", str), get(fields, "fp", str), get(fields, "alone", bool))
+        part = get(fields, "part", str) if "part" in fields else ""
+        name, alone = get(fields, "input", str), get(fields, "alone", bool)
+        return cls(name, get(fields, "fp", str), alone, part)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A part of a photo is made, or not wanted any more: it is no longer in flight."""
+
+    input: str
+    part: str
+    ev: ClassVar[str] = "made"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Made:
+        """Read the fields of a line."""
+        return cls(get(fields, "input", str), get(fields, "part", str))
 
 
 @dataclass(frozen=True)
@@ -139,7 +167,7 @@ class Done:
             seed=get(fields, "seed", int),
             batch_used=get(fields, "batch_used", int),
             secs=float(secs) if isinstance(secs, int | float) else 0.0,
-            outputs=tuple(_output(file) for file in get_list(fields["outputs"])),
+            outputs=tuple(OutputFile.read(get_object(one)) for one in get_list(fields["outputs"])),
             path=get(fields, "path", str) if "path" in fields else "",
         )
 
@@ -184,6 +212,21 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """So many members of photos fit a device together; `fp` says how much each takes."""
+
+    device: str
+    units: int
+    fp: str
+    ev: ClassVar[str] = "fits"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Fits:
+        """Read the fields of a line."""
+        return cls(get(fields, "device", str), get(fields, "units", int), get(fields, "fp", str))
+
+
+@dataclass(frozen=True)
 class End:
     """A run ended in order; photos that it began and did not finish are not its victims.
 
@@ -204,22 +247,8 @@ class End:
     @classmethod
     def read(cls, fields: Fields) -> End:
         """Take what a later run or a status needs."""
-        unread = tuple(_failure(folder) for folder in get_list(fields.get("unread", [])))
-        return cls(get(fields, "code", int), unread=unread)
+        folders = map(get_object, get_list(fields.get("unread", [])))
+        return cls(get(fields, "code", int), unread=tuple(map(Failure.read, folders)))
 
 
-Record: TypeAlias = Run | Start | Void | Done | Failed | End
-
-
-def _failure(fields: Json) -> Failure:
-    if not isinstance(fields, dict):
-        raise TypeError("not an object")
-    return Failure(*(get(fields, key, str) for key in ("name", "kind", "message")))
-
-
-def _output(fields: Json) -> OutputFile:
-    if not isinstance(fields, dict):
-        raise TypeError("not an object")
-    return OutputFile(
-        get(fields, "path", str), get(fields, "size", int), get(fields, "sha256", str)
-    )
+Record: TypeAlias = Run | Start | Made | Void | Done | Failed | Fits | End

@@ -25,7 +25,7 @@ from marigold_cli.batch.progress import (
     Warned,
 )
 from marigold_cli.batch.shift import Crew, DeadWorkerError, Shift
-from marigold_cli.batch.signals import Stop
+from marigold_cli.batch.signals import Stop, tidy
 from marigold_cli.batch.summary import Summary
 from marigold_cli.batch.versions import changes
 from marigold_cli.errors import DeviceError, Kind, MarigoldError
@@ -60,7 +60,7 @@ def run_batch(
     outcome = Outcome(plan, options.policy, stop)
     _announce(plan, tell)
     if plan.is_news or has_leftovers(options.out):
-        with occupied(options.out, options.policy.fsync, options.party) as place:
+        with tidy(), occupied(options.out, options.policy.fsync, options.party) as place:
             if plan.is_news:
                 outcome = _run(outcome, place, crew, tell, replan)
     if stop.is_late and not outcome.done:
@@ -146,6 +146,7 @@ def _summarise(outcome: Outcome, seconds: float) -> Summary:
         exit_code=outcome.exit_code,
         signal=stop.signal,
         error=None if outcome.error is None else str(outcome.error),
+        predict_s=outcome.predict_s,
         left_out={extra.name: number for extra, number in plan.left_out.items()},
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marigold_cli.errors import UsageError
 from marigold_cli.files.discover import ImageRef
@@ -14,10 +14,17 @@ from marigold_cli.files.discover import ImageRef
 
 @dataclass(frozen=True)
 class Shard:
-    """Part `index` of `count`, counted from 1. Which photos it has, their names alone decide."""
+    """Part `index` of `count`, counted from 1. Which photos it has, their names alone decide.
+
+    Attributes:
+        index: From 1.
+        count: So many there are.
+        source: Where the numbers came from, for people.
+    """
 
     index: int
     count: int
+    source: str = field(default="--shard", compare=False)
 
     def takes(self, ref: ImageRef) -> bool:
         """Whether a photo is in it; photos that would share outputs are in the same one."""
@@ -68,7 +75,7 @@ def shard_of_array(environment: Mapping[str, str]) -> Shard | None:
             f"task {task} of a job array of {count} from {first} in steps of {step}: "
             "such an array has no even parts; say --shard I/N"
         )
-    return Shard(place + 1, count)
+    return Shard(place + 1, count, f"SLURM_ARRAY_TASK_ID={task} of an array of {count}")
 
 
 def named(shard: Shard | None) -> str:

@@ -14,11 +14,12 @@ from marigold_cli.batch.folder import Workplace, bind
 from marigold_cli.batch.journal import Journal, journal_of
 from marigold_cli.batch.options import Policy
 from marigold_cli.batch.outcome import Outcome
+from marigold_cli.batch.parts import clear
 from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.progress import Event, StatusAsked, StopAsked
 from marigold_cli.batch.records import End, Run
 from marigold_cli.batch.signals import Stop, listening
-from marigold_cli.batch.versions import versions
+from marigold_cli.batch.versions import changes, versions
 from marigold_cli.errors import ExitCode, MarigoldError
 
 
@@ -58,7 +59,7 @@ class Shift:
         path = journal_of(self.place.root, self.plan.shard)
         with Journal(path, self.place.fsync, self.plan.latest) as journal:
             self._begin(journal, device)
-            with self._heard(journal):
+            with self._steered(journal):
                 try:
                     yield journal
                 except MarigoldError as error:
@@ -88,10 +89,13 @@ class Shift:
         for record in plan.records:
             mark = journal.note(record)
         journal.settle(mark)
-        bind(self.place, plan.settings, self.policy.overwrite and not plan.goes_on)
+        is_anew = self.policy.overwrite and not plan.goes_on
+        if is_anew or changes(plan.versions):
+            clear(self.place.root, plan.shard)
+        bind(self.place, plan.settings, is_anew)
 
     @contextlib.contextmanager
-    def _heard(self, journal: Journal) -> Iterator[None]:
+    def _steered(self, journal: Journal) -> Iterator[None]:
         """Put the block under the hand of signals."""
 
         def last_words() -> None:
@@ -118,6 +122,8 @@ class Shift:
         )
         with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
             journal.append(end)
+        if not outcome.is_short:
+            clear(self.place.root, plan.shard)
 
 
 class Crew(Protocol):

@@ -30,6 +30,10 @@ _LATE = "the time limit is reached"
 _SLACK_S = 2.0  # after the grace time the main thread has so long to end in order [s]
 
 
+class Dropped(BaseException):
+    """The grace time is over: the photos in hand are given up."""
+
+
 class Stop:
     """Whether a run shall stop, why, and how long it may take; safe to ask from any thread.
 
@@ -68,6 +72,33 @@ class Stop:
         if not self.is_asked or self._since is None:
             return None
         return max(0.0, self._since + self._grace_s - time.monotonic())
+
+    def check(self) -> None:
+        """Raise `Dropped` when the grace time is over."""
+        if self.grace == 0:
+            raise Dropped
+
+
+@contextlib.contextmanager
+def tidy() -> Iterator[None]:
+    """Have what is open in the block closed before TERM or HUP ends the process.
+
+    Within `listening` they end a run in order; this is for what comes before and after.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    untouched = {number: old for number, old in before.items() if old is signal.SIG_DFL}
+    for number in untouched:
+        signal.signal(number, _leave)
+    try:
+        yield
+    except _Left as left:
+        die_by(left.number)
+    finally:
+        for number, old in untouched.items():
+            signal.signal(number, old)
 
 
 @contextlib.contextmanager
@@ -176,6 +207,18 @@ def die_by(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # process 1 of a container does not die of its own signals
+
+
+class _Left(BaseException):
+    """A signal ends the process from where it is; nothing that only handles errors takes it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Left(number)
 
 
 def _take(number: signal.Signals) -> Handler | None:

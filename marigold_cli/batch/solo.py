@@ -12,6 +12,7 @@ from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.progress import Event, ModelLoaded
 from marigold_cli.batch.settings import Settings
 from marigold_cli.batch.shift import Shift
+from marigold_cli.batch.watchdog import watched
 from marigold_cli.errors import DeviceError
 
 
@@ -24,8 +25,10 @@ class Solo:
     def work(self, shift: Shift) -> None:
         """Do all jobs. The model is loaded first: one that cannot be leaves no trace."""
         predictor = load_model(self.open_predictor, shift.plan.settings, shift.tell)
-        with shift.recorded(f"{predictor.device} {predictor.dtype}") as journal:
-            Pipeline(shift, predictor, InOrder(shift.plan.jobs), journal).run()
+        claims = InOrder(shift.plan.jobs)
+        device = f"{predictor.device} {predictor.dtype}"
+        with shift.recorded(device) as journal, watched(shift) as mine:
+            Pipeline(mine, predictor, claims, journal).run()
 
 
 def load_model(

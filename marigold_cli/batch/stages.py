@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,15 +13,16 @@ from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.records import Done, OutputFile
-from marigold_cli.depth import DepthKind, DepthMap
-from marigold_cli.errors import ImageError, Kind
-from marigold_cli.files.atomic import write_durably
+from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.errors import ImageError, Kind, MarigoldError
+from marigold_cli.files.atomic import Measured, write_durably
 from marigold_cli.files.decode import Photo, decode
-from marigold_cli.files.orientation import turn_stored
 from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.files.source import read_source, trusted_time
-from marigold_cli.files.vectors import turn_normals_stored
+from marigold_cli.files.strips import Strips
 from marigold_cli.files.writers import Tags, choose_writer
+
+_PIXEL_BYTES = 4  # a writer's share of memory for each pixel of a file, at most
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,16 @@ class Origin:
     mtime_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loaded:
     """A decoded photo and where it comes from."""
 
     origin: Origin
     photo: Photo
+
+    def drop_pixels(self) -> None:
+        """Give their memory back, whoever still knows of this photo."""
+        self.photo = replace(self.photo, pixels=self.photo.pixels[:0].copy())
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ class Predicted:
     depth: DepthMap
     batch_used: int
     seconds: float
+
+    def size(self, plan: Plan) -> tuple[int, int]:
+        """Upright height and width that are written [px]."""
+        return self.origin.photo_size if plan.settings.size == "input" else self.depth.shape
+
+    def weigh(self, plan: Plan) -> int:
+        """About what this takes until its files are written [bytes]."""
+        height, width = self.size(plan)
+        maps = (self.depth.values, self.depth.uncertainty, self.depth.valid)
+        held = sum(one.nbytes for one in maps if one is not None)
+        return held + _PIXEL_BYTES * height * width
 
 
 def load(job: Job, policy: DecodePolicy) -> Loaded:
@@ -90,16 +105,21 @@ def check_depth(depth: DepthMap, photo: Photo) -> None:
     """
     known = depth.values if depth.valid is None else depth.values[depth.valid]
     spread = depth.uncertainty
-    if not np.isfinite(known).all() or not (spread is None or np.isfinite(spread).all()):
+    if not _is_finite(known) or not (spread is None or _is_finite(spread)):
         raise ImageError(Kind.NOT_FINITE, "the model gave values that are no numbers")
     if known.size and known.min() == known.max() and photo.pixels.min() != photo.pixels.max():
         raise ImageError(Kind.CONSTANT, "the model gave the same depth everywhere")
 
 
+def _is_finite(values: Floats) -> bool:
+    """Whether there is neither infinity nor NaN: with one, a sum of extremes has one too."""
+    return not values.size or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+
+
 def commit(predicted: Predicted, plan: Plan, predictor: Predictor, place: Workplace) -> Done:
     """Bring a depth map to the size and grid asked for and make its files durable."""
     began, origin = time.monotonic(), predicted.origin
-    files = list(_encode(_shape(predicted, plan, predictor), origin, plan))
+    files = list(_encode(predicted, plan, predictor))
     write_durably(place.root, files, place.temporary, place.fsync)
     return Done(
         input=origin.job.ref.name,
@@ -110,50 +130,32 @@ def commit(predicted: Predicted, plan: Plan, predictor: Predictor, place: Workpl
         seed=plan.settings.recipe.seed,
         batch_used=predicted.batch_used,
         secs=round(predicted.seconds + time.monotonic() - began, 3),
-        outputs=tuple(
-            OutputFile(name, len(content), hashlib.sha256(content).hexdigest())
-            for name, content in files
-        ),
+        outputs=tuple(OutputFile(name, content.size, content.sha256) for name, content in files),
         path=str(origin.job.ref.path.absolute()),
     )
 
 
 def failure_of(name: str, error: Exception) -> Failure:
-    """Tell what kind of failure of one photo an exception is."""
+    """Tell what kind of failure of one photo an exception is; raise what concerns the run."""
     if isinstance(error, ImageError):
         return Failure(name, error.kind, str(error))
+    if isinstance(error, MarigoldError):
+        raise error
     if isinstance(error, MemoryError):
         return Failure(name, Kind.MEMORY, f"not enough memory: {error}")
     return Failure(name, Kind.ERROR, f"{type(error).__name__}: {error}")
 
 
-def _shape(predicted: Predicted, plan: Plan, predictor: Predictor) -> DepthMap:
-    depth, origin, settings = predicted.depth, predicted.origin, plan.settings
-    if settings.size == "input":
-        depth = predictor.restore(depth, origin.photo_size)
-    if settings.grid == "stored":
-        depth = _turn_stored(depth, origin.orientation)
-    return depth.invert() if settings.invert else depth
-
-
-def _turn_stored(depth: DepthMap, orientation: int) -> DepthMap:
-    spread, valid = depth.uncertainty, depth.valid
-    turn = turn_normals_stored if depth.kind is DepthKind.NORMALS else turn_stored
-    return replace(
-        depth,
-        values=turn(depth.values, orientation),
-        valid=None if valid is None else turn_stored(valid, orientation),
-        uncertainty=None if spread is None else turn_stored(spread, orientation),
-    )
-
-
-def _encode(depth: DepthMap, origin: Origin, plan: Plan) -> Iterator[tuple[str, bytes]]:
-    settings = plan.settings
-    tags = Tags(
-        settings=settings.label(),
-        orientation=origin.orientation if settings.grid == "stored" else 1,
-        colormap=settings.colormap or "spectral",
-    )
+def _encode(
+    predicted: Predicted, plan: Plan, predictor: Predictor
+) -> Iterator[tuple[str, Measured]]:
+    """The files of a photo, each made while it is written."""
+    origin, settings = predicted.origin, plan.settings
+    orientation = origin.orientation if settings.grid == "stored" else 1
+    tags = Tags(settings.label(), orientation, settings.colormap or "spectral")
     for output in origin.job.outputs:
+        depth = predicted.depth.only(output.intrinsic)
+        sheet = predictor.restore(depth, predicted.size(plan))
+        strips = Strips(sheet, orientation, settings.invert)
         told = replace(tags, quantity=output.quantity)
-        yield output.path, choose_writer(output).encode(depth.only(output.intrinsic), told)
+        yield output.path, Measured(choose_writer(output).stream(strips, told))

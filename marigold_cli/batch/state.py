@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.records import Done, End, Failed, Record, Run, Start, Void
+from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
 from marigold_cli.batch.shard import siblings
+
+_Flight: TypeAlias = tuple[str, str]  # a photo, and which part of it; empty: all
 
 
 @dataclass
@@ -58,6 +61,8 @@ class State:
         bad_lines: Lines that could not be read: torn by a crash, or damaged.
         stints: The last runs by shard, the latest at the end; one named "" is of all photos.
         latest: When the last record was written [s since 1970].
+        units: Members of photos that fit a device together, by settings and device, where it had
+            to be found out.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -65,8 +70,9 @@ class State:
     bad_lines: int = 0
     stints: dict[str, Stint] = field(default_factory=dict)
     latest: float = 0.0
+    units: dict[tuple[str, str], int] = field(default_factory=dict)
     _writers: dict[int, Run] = field(default_factory=dict)  # how each began
-    _flights: dict[str, tuple[int, bool]] = field(default_factory=dict)  # photo: whose, alone?
+    _flights: dict[_Flight, tuple[int, bool]] = field(default_factory=dict)  # whose, alone?
 
     @property
     def run(self) -> Run | None:
@@ -98,31 +104,29 @@ class State:
                 self.bad_lines += 1
                 self._acquit(writer)  # a full disk or a loss of power tears lines, never a photo
             case Run():
-                self._count_crashes(writer)
+                self._crash(self._in_flight(writer))
                 self._begin(record, writer)
             case End():
                 self._acquit(writer)
                 self._end(record, writer)
-            case Start(name, fp, alone):
-                self.entry(name).fingerprints.add(fp)
-                self._take_off(name, writer, alone)
+            case Start() | Made():
+                self._fly(record, writer)
             case Void(name):
                 self._finish(name, None, None)
-            case Done(name):
-                self._finish(name, record, None, writer)
-                self._own(record)
-            case Failed(name):
-                self._finish(name, None, record, writer)
+            case Done() | Failed():
+                self._conclude(record, writer)
+            case Fits(device, units, fp):
+                self.units[fp, device] = units
 
     def close(self) -> None:
         """Fold the end of the journals: what is in flight now has died, or is still at work."""
-        for name in tuple(self._flights):
-            self._crash(name)
+        self._crash(tuple(self._flights))
 
     def _begin(self, run: Run, writer: int) -> None:
         self._writers[writer] = run
         if run.worker is not None:
             return
+        self._crash(self._in_flight(*self._crew(run.shard)))  # the workers of the run before it
         before = self.stints.pop(run.shard, None)
         split = siblings(run.shard)
         self.stints = {shard: stint for shard, stint in self.stints.items() if shard in split}
@@ -138,14 +142,20 @@ class State:
         stint = self._stint(writer)
         if stint and self._writers[writer].worker is None:
             stint.end = end
-            for other, run in self._writers.items():
-                if run.shard == stint.run.shard:
-                    self._acquit(other)  # the end of a run is the end of its workers
+            self._acquit(*self._crew(stint.run.shard))  # the end of a run is that of its workers
+
+    def _conclude(self, record: Done | Failed, writer: int) -> None:
+        if isinstance(record, Done):
+            self._finish(record.input, record, None, writer)
+            self._own(record)
+        else:
+            self._finish(record.input, None, record, writer)
 
     def _finish(
         self, name: str, done: Done | None, failed: Failed | None, writer: int | None = None
     ) -> None:
-        self._flights.pop(name, None)
+        for flight in [flight for flight in self._flights if flight[0] == name]:
+            del self._flights[flight]
         entry = self.entry(name)
         entry.done, entry.failed = done, failed
         entry.attempts = failed.attempt if failed else 0
@@ -162,24 +172,35 @@ class State:
             self.owners[file.path] = done.input
             self.entry(done.input).paths.add(file.path)
 
-    def _take_off(self, name: str, writer: int, alone: bool) -> None:
-        if self._flights.get(name, (writer, alone))[0] != writer:
-            self._crash(name)  # a photo is given to another only when its first worker is dead
-        self._flights[name] = (writer, alone)
+    def _fly(self, record: Start | Made, writer: int) -> None:
+        """Follow a photo, or a part of it, while it is in flight."""
+        flight = record.input, record.part
+        if isinstance(record, Made):
+            self._flights.pop(flight, None)
+            return
+        self.entry(record.input).fingerprints.add(record.fp)
+        if self._flights.get(flight, (writer, True))[0] != writer:
+            self._crash([flight])  # it is given to another only when its first worker is dead
+        self._flights[flight] = (writer, record.alone)
 
-    def _crash(self, name: str) -> None:
-        _, alone = self._flights.pop(name)
-        entry = self.entry(name)
-        entry.crashes += 1
-        entry.alone += alone
+    def _crash(self, flights: Sequence[_Flight]) -> None:
+        """Count one death for each photo, however many workers had parts of it in flight."""
+        deaths: dict[str, bool] = {}
+        for flight in flights:
+            _, alone = self._flights.pop(flight)
+            deaths[flight[0]] = deaths.get(flight[0], False) or alone
+        for name, alone in deaths.items():
+            entry = self.entry(name)
+            entry.crashes += 1
+            entry.alone += alone
 
-    def _count_crashes(self, writer: int) -> None:
-        for name in tuple(self._in_flight(writer)):
-            self._crash(name)
+    def _acquit(self, *writers: int) -> None:
+        for flight in self._in_flight(*writers):
+            del self._flights[flight]
 
-    def _acquit(self, writer: int) -> None:
-        for name in tuple(self._in_flight(writer)):
-            del self._flights[name]
+    def _in_flight(self, *writers: int) -> list[_Flight]:
+        return [flight for flight, (whose, _) in self._flights.items() if whose in writers]
 
-    def _in_flight(self, writer: int) -> Iterator[str]:
-        return (name for name, (other, _) in self._flights.items() if other == writer)
+    def _crew(self, shard: str) -> list[int]:
+        """Who has written of a shard, or of all photos: heads and workers."""
+        return [writer for writer, run in self._writers.items() if run.shard == shard]

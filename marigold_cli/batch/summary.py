@@ -24,6 +24,8 @@ class Summary:
         exit_code: What the process should end with, unless `signal` is set.
         signal: The signal that asked for the stop; `signals.die_by` it should be the last word.
         error: What stopped the run, where that was an error; the reader's words, with advice.
+        predict_s: Time that the prediction of the photos done took, summed over workers [s]; its
+            share of `seconds` is how busy one worker kept the network.
         left_out: Photos in folders that need an extra which is not installed, by its name.
     """
 
@@ -35,6 +37,7 @@ class Summary:
     exit_code: ExitCode
     signal: int | None = None
     error: str | None = None
+    predict_s: float = 0.0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -45,6 +48,7 @@ class Summary:
                 "skipped": self.skipped,
                 "failed": [vars(failure) for failure in self.failed],
                 "seconds": round(self.seconds, 3),
+                "predict_s": round(self.predict_s, 3),
                 "stopped": self.stopped,
                 "exit_code": int(self.exit_code),
                 "signal": self.signal,

@@ -13,7 +13,9 @@ from marigold_cli.batch.progress import (
     JobFailed,
     JobStarted,
     ModelLoaded,
+    PartDone,
     StepDone,
+    Warned,
 )
 
 TALK = "talk"  # the queue of what workers say: number, name of the run, word
@@ -28,11 +30,13 @@ class Arrived:
         token: Made up by it; its orders are laid down under this name.
         worker: Its number in the run.
         device: What it computes with.
+        units: Members of photos that go through its network together.
     """
 
     token: str
     worker: int
     device: str
+    units: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Left:
 
     Attributes:
         code: Exit code of what broke it; 0: nothing.
-        message: The same in words.
+        message: The same in words, or what stopped it; empty: there was nothing left to do.
     """
 
     code: int = 0
@@ -82,7 +86,7 @@ _KINDS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
         *(Arrived, Orders, Alive, Left),
-        *(ModelLoaded, JobStarted, StepDone, JobDone, JobFailed),
+        *(ModelLoaded, JobStarted, StepDone, PartDone, JobDone, JobFailed, Warned),
     )
 }
 

@@ -20,18 +20,20 @@ from marigold_cli.batch.journal import Journal, journal_of
 from marigold_cli.batch.line import Line
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.outcome import Outcome
+from marigold_cli.batch.parts import Parts
 from marigold_cli.batch.pipeline import Pipeline
 from marigold_cli.batch.plan import Plan
-from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.predictor import Predictor, units_of
 from marigold_cli.batch.progress import FromWorker
 from marigold_cli.batch.records import End, Run
 from marigold_cli.batch.settings import Json, Settings, fingerprint
-from marigold_cli.batch.shift import Shift
-from marigold_cli.batch.signals import Stop, listening
+from marigold_cli.batch.shift import DeadWorkerError, Shift
+from marigold_cli.batch.signals import Stop, listening, tidy
 from marigold_cli.batch.solo import load_model
 from marigold_cli.batch.versions import versions
+from marigold_cli.batch.watchdog import watched
 from marigold_cli.batch.wire import Left, Orders
-from marigold_cli.errors import ExitCode, MarigoldError, SettingsMismatchError
+from marigold_cli.errors import DeviceError, ExitCode, MarigoldError, SettingsMismatchError
 
 _GRACE_S = 25.0  # torch elastic kills who has not ended 30 s after it was told to
 
@@ -56,28 +58,30 @@ def take_part(
     Returns:
         The signal that stopped it; None: there was none.
     """
+    me = f"worker {worker} on {platform.node()}"
     line, stop = Line(store, worker), Stop(min(options.policy.grace_s, _GRACE_S))
     with line.open():
         try:
             settings, open_predictor = choose()
             predictor = load_model(open_predictor, settings, line.say)
-            if orders := line.arrive(_device(predictor)):
+            if orders := line.arrive(_device(predictor), units_of(predictor)):
                 _check(orders, settings)
                 plan = Plan((), (), (), settings, orders.fingerprint, shard=orders.shard)
                 outcome = Outcome(plan, options.policy, stop)
-                with occupied(options.out, options.policy.fsync, orders.party) as place:
+                with tidy(), occupied(options.out, options.policy.fsync, orders.party) as place:
                     shift = Shift(plan, options.policy, place, stop, outcome, line.say)
-                    with _recorded(shift, worker, orders) as journal, _heard(shift, line, journal):
-                        _share(shift, predictor, store, orders, journal)
+                    with _recorded(shift, worker, orders) as own, _steered(shift, line, own):
+                        _work(shift, predictor, store, orders, own)
                 if outcome.error:
                     raise outcome.error
         except MarigoldError as error:
-            line.say(Left(error.exit_code, str(error)))
+            line.say(Left(error.exit_code, f"{me}: {error}"))
         except Exception as error:
-            line.say(Left(ExitCode.BUG, f"a bug in marigold: {type(error).__name__}: {error}"))
+            what = f"{type(error).__name__}: {error}"
+            line.say(Left(ExitCode.BUG, f"a bug in marigold: {me}: {what}"))
             _logger.exception("worker %d", worker)
         else:
-            line.say(Left())
+            line.say(Left(message=f"{me} was stopped: {stop.reason}" if stop.reason else ""))
     return stop.signal
 
 
@@ -93,21 +97,27 @@ class Leader:
         mine = replace(shift, tell=lambda event: shift.tell(FromWorker(0, event)))
         predictor = load_model(self.open_predictor, shift.plan.settings, mine.tell)
         with shift.recorded(_device(predictor)) as journal:
-            orders = self.head.order(shift, journal)
+            orders = self.head.order(shift, journal, units_of(predictor))
             with self.head.attending(shift), _recorded(mine, 0, orders) as own:
                 try:
-                    _share(mine, predictor, self.head.store, orders, own)
+                    _work(mine, predictor, self.head.store, orders, own)
                 except MarigoldError as error:
                     shift.outcome.break_off(error)
-            self.head.left.add(0)
-            self.head.see_out(shift, self.head.find_silent)
+            self.head.dismiss(0)
+            try:
+                self.head.see_out(shift, self.head.find_silent)
+            except DeadWorkerError as death:  # to end with an error has the engine begin again
+                raise DeviceError(str(death)) from death
 
 
-def _share(
+def _work(
     shift: Shift, predictor: Predictor, store: Store, orders: Orders, journal: Journal
 ) -> None:
-    claims = Shared(store, orders.run, shift.plan.settings, orders.jobs, orders.workers)
-    Pipeline(shift, predictor, claims, journal).run()
+    plan = shift.plan
+    claims = Shared(store, orders.run, plan.settings, orders.jobs, orders.workers)
+    parts = Parts(shift.place, store, orders.run, plan.fingerprint, plan.shard)
+    with watched(shift) as mine:
+        Pipeline(mine, predictor, claims, journal, parts).run()
 
 
 @contextlib.contextmanager
@@ -124,7 +134,7 @@ def _recorded(shift: Shift, worker: int, orders: Orders) -> Iterator[Journal]:
 
 
 @contextlib.contextmanager
-def _heard(shift: Shift, line: Line, journal: Journal) -> Iterator[None]:
+def _steered(shift: Shift, line: Line, journal: Journal) -> Iterator[None]:
     """Put the block under the hand of signals and of the head."""
 
     def last_words() -> None:

@@ -5,8 +5,8 @@ judge     snapshot (an untrusted folder), weights, manifest and feedforward (wha
           all is there), identity (what it is the same as), card and describe (how it is used),
           pipelines (what it predicts), intrinsics (which images a decomposition gives), scores (how
           good it was found)
-load      precision and device (how exact and where), load (card -> networks), predictor (what a
-          run asks)
+load      cpu, precision and device (how exact and where), load (card -> networks), capacity (how
+          much at a time), predictor (what a run asks)
 get       needed (which files), hub (listing and downloading)
 """
 

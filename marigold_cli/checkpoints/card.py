@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from marigold_cli.checkpoints.cpu import suit_cpu
 from marigold_cli.depth import DepthKind, Intrinsic, Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.framing import Family
@@ -52,6 +53,11 @@ class Card:
     noise: Noise = Noise.GAUSSIAN
     rescale: bool = False
     intrinsics: tuple[Intrinsic, ...] = ()
+
+    @property
+    def on_cpu(self) -> str:
+        """The number format that "auto" means on a CPU."""
+        return suit_cpu()
 
     def decide(self, options: PredictOptions) -> Recipe:
         """Fill in what the user left open.
@@ -123,6 +129,11 @@ class FeedForwardCard:
     identity: str
     kind: DepthKind
     family: Family
+
+    @property
+    def on_cpu(self) -> str:
+        """The number format that "auto" means on a CPU; no other was measured."""
+        return "float32"
 
     @property
     def intrinsics(self) -> tuple[Intrinsic, ...]:

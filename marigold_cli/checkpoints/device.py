@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from marigold_cli.checkpoints.cpu import bfloat16_units
 from marigold_cli.errors import DeviceError, UsageError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -56,12 +57,20 @@ def choose_device(wish: str = "auto") -> DeviceChoice:
     return DeviceChoice(torch.device(full), f"{describe_device(full)}: asked for")
 
 
-def choose_dtype(wish: str, device: torch.device) -> DtypeChoice:
+def choose_dtype(wish: str, device: torch.device, on_cpu: str = "float32") -> DtypeChoice:
     """Find the precision that was asked for, or the one that suits the device.
 
     float16 and not bfloat16 on a GPU: the published models were made for it and ship float16
     files; without guidance nothing in them comes near its largest number; and bfloat16 has 8 bits
     of precision, so that depth between 0.75 and 1 would come in 128 steps instead of 1024.
+
+    Args:
+        wish: "auto", "float32", "float16" or "bfloat16".
+        device: Where.
+        on_cpu: What "auto" means on a CPU: `Card.on_cpu`.
+
+    Raises:
+        UsageError: There is no such precision.
     """
     if wish in DTYPES:
         return DtypeChoice(DTYPES[wish], f"asked for{_warning(DTYPES[wish], device)}")
@@ -74,8 +83,7 @@ def choose_dtype(wish: str, device: torch.device) -> DtypeChoice:
             "precision against 11, and its wider range is not needed here",
         )
     if device.type == "cpu":
-        reason = "a CPU is fastest in it; float16 and bfloat16 would be slower and coarser"
-        return DtypeChoice(torch.float32, reason)
+        return DtypeChoice(DTYPES[on_cpu], _reason_on_cpu(on_cpu))
     return DtypeChoice(torch.float32, f"safe on {device.type}; try --dtype float16 for speed")
 
 
@@ -90,9 +98,23 @@ def describe_device(name: str) -> str:
     return name
 
 
+def _reason_on_cpu(dtype: str) -> str:
+    units = " and ".join(bfloat16_units())
+    if dtype == "bfloat16":
+        return (
+            f"the CPU multiplies in it ({units}), so that the U-Net is 1.4 to 2 times as fast as "
+            "in float32, and depth differs by 0.001 on average; the autoencoder stays in float32"
+        )
+    if units:
+        return f"{units} of this CPU would be faster, but was not measured for this model"
+    return "a CPU without AVX512-BF16 or AMX is fastest in it; the others would only be coarser"
+
+
 def _warning(dtype: torch.dtype, device: torch.device) -> str:
+    if dtype is torch.bfloat16 and device.type == "cpu" and not bfloat16_units():
+        return "; slower than float32 on a CPU without AVX512-BF16 or AMX"
     if dtype is torch.bfloat16:
-        return "; coarse: 8 bits of precision against float16's 11"
+        return "; coarse: 8 bits of precision against float16's 11; the autoencoder is in float32"
     if dtype is torch.float16 and device.type == "cpu":
         return "; slower than float32 on a CPU"
     return ""

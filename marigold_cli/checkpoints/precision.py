@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 
-def settle_dtype(wish: str, device: str) -> str:
+def settle_dtype(wish: str, device: str, on_cpu: str = "float32") -> str:
     """The number format that will be used: what was asked for, or what suits the device.
 
     "auto" itself must not bind a folder: it means float16 on one machine and float32 on the next.
@@ -14,6 +14,7 @@ def settle_dtype(wish: str, device: str) -> str:
     Args:
         wish: "auto", "float32", "float16" or "bfloat16".
         device: As it was asked for.
+        on_cpu: What "auto" means on a CPU: `Card.on_cpu`.
 
     Raises:
         DeviceError: There is no such device.
@@ -21,7 +22,7 @@ def settle_dtype(wish: str, device: str) -> str:
     if wish != "auto":
         return wish
     if device == "cpu" or (device == "auto" and version("torch").endswith("+cpu")):
-        return "float32"
+        return on_cpu
     from marigold_cli.checkpoints.device import choose_device, choose_dtype
 
-    return choose_dtype(wish, choose_device(device).device).name
+    return choose_dtype(wish, choose_device(device).device, on_cpu).name

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from marigold_cli.checkpoints.capacity import suitable_units
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
 from marigold_cli.checkpoints.load import load, load_feedforward
-from marigold_cli.depth import DepthMap
+from marigold_cli.depth import DepthMap, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference import feedforward
+from marigold_cli.inference.compiling import Wish
+from marigold_cli.inference.finish import merge_members
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Recipe, Resample
-from marigold_cli.inference.predict import predict
-from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.predict import predict, predict_members
+from marigold_cli.inference.preprocess import Restored
 from marigold_cli.inference.tiling import decoded_edge
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
 
-# One member of a 768 px photo through Stable Diffusion's U-Net in float16 [bytes]: what the batch
-# sizes of upstream Marigold for GPUs of 11 to 80 GB come to, which count the VAE's share too.
-_UNIT_BYTES = 1.25 * 2**30
-_UNIT_PX = 768
-_UNIT_CHANNELS = 320  # width of that U-Net's first block
-_MAX_UNITS = 32  # beyond it a GPU gains nothing more
-
-# Latent cells in one pass that keep a CPU busy: a pass over 24 x 18 cells took half as long per
-# member with five members as with one, one over 96 x 72 was not faster with more.
-_CPU_CELLS = 6000
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -75,25 +70,55 @@ class LoadedPredictor:
         Raises:
             ImageError: Too little memory even for one member at a time, or no finite depth.
         """
-        while (depths := self._try(photos, on_step)) is None:
+        return self._compute(
+            lambda: predict(self.model, photos, self.recipe, self.units, on_step), photos
+        )
+
+    def predict_members(
+        self, photo: Photo, members: range, batch: int, on_step: Callable[[int, int], None]
+    ) -> Floats:
+        """Some members of a photo [N, C, PH, PW] float32, `batch` of them in one go.
+
+        Raises:
+            ImageError: Too little memory even for one member at a time.
+        """
+
+        def attempt() -> Floats:
+            units = min(batch, self.units)
+            return predict_members(self.model, photo, self.recipe, members, units, on_step)
+
+        return self._compute(attempt, [photo])
+
+    def merge(self, photo: Photo, members: Floats) -> DepthMap:
+        """Depth of a photo out of all its members [E, C, PH, PW].
+
+        Raises:
+            ImageError: No finite depth.
+        """
+        return merge_members(self.model, photo, members, self.recipe)
+
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
+        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
+        return Restored(depth, size, self.recipe.resample)
+
+    def _compute(self, attempt: Callable[[], _Result], photos: Sequence[Photo]) -> _Result:
+        """Attempt it with fewer and fewer units, as long as memory ends."""
+        while (result := self._try(attempt)) is None:
             # Here and not in the except block, whose exception would keep every tensor alive.
             self._shrink(photos)
-        return depths
+        return result
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
-        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
-        return restore(depth, size, self.recipe.resample)
-
-    def _try(
-        self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
-    ) -> list[DepthMap] | None:
-        """Depth of each photo, or None where memory ended."""
+    def _try(self, attempt: Callable[[], _Result]) -> _Result | None:
+        """What comes of it, or None where memory ended."""
+        began = time.perf_counter()
         try:
-            return predict(self.model, photos, self.recipe, self.units, on_step)
+            result = attempt()
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 return None
             raise
+        self.model.network.count(time.perf_counter() - began)
+        return result
 
     def _shrink(self, photos: Sequence[Photo]) -> None:
         gc.collect()
@@ -151,9 +176,9 @@ class FeedForwardPredictor:
             on_step(len(depths), len(photos))
         return depths
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
         """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
-        return restore(depth, size, Resample.BILINEAR)
+        return Restored(depth, size, Resample.BILINEAR)
 
     def _predict(self, photo: Photo) -> DepthMap:
         try:
@@ -175,6 +200,7 @@ def open_predictor(
     dtype: str = "auto",
     vae: str | None = None,
     batch_size: int | None = None,
+    compiling: Wish = "off",
 ) -> LoadedPredictor | FeedForwardPredictor:
     """Load a checkpoint and make it ready for a batch run.
 
@@ -185,13 +211,14 @@ def open_predictor(
         dtype: "auto", "float32", "float16" or "bfloat16".
         vae: Folder or cached hub id of another VAE; None: the checkpoint's own.
         batch_size: Members of photos that go through the network together; None: what suits.
+        compiling: Whether the U-Net is compiled: "auto", "on" or "off".
 
     Raises:
         ModelError: Incomplete, damaged or unsafe files.
         DeviceError: No such device, or too little memory on it.
     """
     place = choose_device(device)
-    precision = choose_dtype(dtype, place.device)
+    precision = choose_dtype(dtype, place.device, card.on_cpu)
     reason = f"{place.reason}; {precision.name}: {precision.reason}"
     if isinstance(card, FeedForwardCard):
         return FeedForwardPredictor(
@@ -201,7 +228,7 @@ def open_predictor(
             precision.name,
             reason,
         )
-    model = load(card, device, dtype, vae)
+    model = load(card, device, dtype, vae, compiling)
     return LoadedPredictor(
         model=model,
         recipe=recipe,
@@ -211,22 +238,3 @@ def open_predictor(
         dtype=precision.name,
         reason=reason,
     )
-
-
-def suitable_units(model: DepthModel, recipe: Recipe) -> int:
-    """How many members of photos go through the network together.
-
-    On a CPU, as many of one photo's members as make a small latent worth a pass; never those of
-    two photos, so that the result is the same to the bit however photos are grouped. On a GPU,
-    what its free memory holds; a first guess, halved when it fails.
-    """
-    if recipe.resolution == 0:
-        return 1
-    if model.device.type != "cuda":
-        cells = max(1, recipe.resolution // model.multiple) ** 2
-        return max(1, min(recipe.ensemble, _CPU_CELLS // cells))
-    free, _ = torch.cuda.mem_get_info(model.device)
-    width = model.unet.config.block_out_channels[0] / _UNIT_CHANNELS
-    bytes_each = model.unet.dtype.itemsize / torch.float16.itemsize
-    unit = _UNIT_BYTES * width * bytes_each * (recipe.resolution / _UNIT_PX) ** 2
-    return max(1, min(_MAX_UNITS, int(free / unit)))

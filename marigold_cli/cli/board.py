@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from marigold_cli.batch.progress import Tally
+from marigold_cli.batch.tally import Tally
 from marigold_cli.cli.console import show
 from marigold_cli.cli.wording import Course, count, counts, fit, pace, step
 

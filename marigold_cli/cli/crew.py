@@ -29,6 +29,7 @@ from marigold_cli.cli.engine import (
     open_store,
     read_rank,
     share_cores,
+    share_cores_of_engine,
 )
 from marigold_cli.cli.workflow import choose, opener
 from marigold_cli.errors import UsageError
@@ -43,6 +44,8 @@ def hire_here(asked: RunOptions) -> tuple[RunOptions, Hire]:
         What was asked, with what the workers must know; and what gives them.
     """
     if len(asked.devices) < 2:
+        if "ACCELERATE_MIXED_PRECISION" in os.environ:  # accelerate launch of one process
+            _settle_threads(asked, 1)
         return asked, Solo
     check_devices(asked.devices)
     name = secrets.token_hex(8)
@@ -53,6 +56,7 @@ def hire_here(asked: RunOptions) -> tuple[RunOptions, Hire]:
 @contextlib.contextmanager
 def leading(asked: RunOptions, rank: Rank) -> Iterator[tuple[RunOptions, Hire]]:
     """An engine has started this process as the first of several workers; gives as `hire_here`."""
+    _settle_threads(asked, rank.neighbours)
     store, name = open_store(rank)
     head = Head(store, rank.size)
     asked = replace(asked, party=f"workers of {name}", run_id=name)
@@ -68,6 +72,7 @@ def follow(asked: RunOptions, rank: Rank) -> int:
     Returns:
         What the process should end with.
     """
+    _settle_threads(asked, rank.neighbours)
     store, _ = open_store(rank)
     stopped_by = take_part(store, rank.number, asked, partial(_choose, asked))
     return 0 if stopped_by is None else 128 + stopped_by
@@ -93,6 +98,13 @@ def settle_device(asked: RunOptions, rank: Rank) -> RunOptions:
     return replace(asked, model=replace(asked.model, device=device))
 
 
+def _settle_threads(asked: RunOptions, workers: int) -> None:
+    """Give a worker that an engine has started its share of the cores, if it computes on them."""
+    device = asked.model.device
+    if device == "cpu" or (device == "auto" and not accelerators()):
+        share_cores_of_engine(workers)
+
+
 @dataclass(frozen=True)
 class Launcher:
     """Starts a worker process for each device, and leads them without working itself."""
@@ -101,12 +113,12 @@ class Launcher:
 
     def work(self, shift: Shift) -> None:
         """Do all jobs; the models are loaded first: one that cannot be leaves no trace."""
-        devices = self.asked.devices
-        with Agent(_work, self.asked, shift.place.temporary) as agent:
+        devices, asked = self.asked.devices, replace(self.asked, units=shift.plan.units)
+        with Agent(_work, asked, shift.place.temporary) as agent:
             head = Head(agent.store, len(devices))
-            device = head.await_first(shift, agent.find_dead)
-            with shift.recorded(f"{len(devices)} workers, the first on {device}") as journal:
-                head.order(shift, journal)
+            first = head.await_first(shift, agent.find_dead)
+            with shift.recorded(f"{len(devices)} workers, the first on {first.device}") as journal:
+                head.order(shift, journal, first.units)
                 head.see_out(shift, agent.find_dead)
             head.close()
 

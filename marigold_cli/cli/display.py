@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.live import Live
 
 from marigold_cli.batch import progress
-from marigold_cli.batch.progress import Event, Tally
+from marigold_cli.batch.progress import Event
+from marigold_cli.batch.tally import Tally
 from marigold_cli.cli.board import Board
 from marigold_cli.cli.console import is_live, say, show
 from marigold_cli.cli.wording import Course, clock, count, counts, failure, fit, pace, step
@@ -117,7 +118,7 @@ class TalkingDisplay(QuietDisplay):
                 outputs = ", ".join(event.outputs)
                 self.note(f"{who}done: {event.name} in {event.seconds:.1f} s: {outputs}")
             case progress.Warned(message):
-                say(show(message), "warning", "yellow", self._console)
+                say(show(who + message), "warning", "yellow", self._console)
             case progress.StopAsked(reason):
                 again = "; a second signal stops at once" if reason.startswith("SIG") else ""
                 self.note(f"stopping: {reason}; the photos in hand may still finish{again}")

@@ -42,12 +42,14 @@ class Rank:
         size: So many there are.
         local: Its number on this machine.
         attempt: How often the engine has started them again.
+        neighbours: So many there are on this machine, with itself.
     """
 
     number: int
     size: int
     local: int
     attempt: int = 0
+    neighbours: int = 1
 
     def soften(self, code: int) -> int:
         """What the process may end with: the engine takes every other code for a crash."""
@@ -61,7 +63,8 @@ def read_rank(environment: Mapping[str, str]) -> Rank | None:
     try:
         number, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
         local = int(environment.get("LOCAL_RANK", number))
-        return Rank(number, size, local, int(environment.get("TORCHELASTIC_RESTART_COUNT", 0)))
+        attempt = int(environment.get("TORCHELASTIC_RESTART_COUNT", 0))
+        return Rank(number, size, local, attempt, int(environment.get("LOCAL_WORLD_SIZE", size)))
     except (KeyError, ValueError):
         return None
 
@@ -172,13 +175,28 @@ def _room(store: Any, attempt: int) -> Store:
     return cast("Store", PrefixStore(f"marigold/{attempt}", store))
 
 
-def share_cores(workers: int) -> None:
-    """Give a worker on the CPU its share of the cores, unless the user said otherwise."""
-    if "OMP_NUM_THREADS" in os.environ:
+def share_cores(workers: int, unsaid: str = "") -> None:
+    """Give a worker on the CPU its share of the cores, unless the user said otherwise.
+
+    Args:
+        workers: So many there are on this machine.
+        unsaid: What OMP_NUM_THREADS is when the user said nothing; empty: it is not set.
+    """
+    if os.environ.get("OMP_NUM_THREADS", unsaid) != unsaid:
         return
     import torch
 
     torch.set_num_threads(max(1, _cores() // workers))
+
+
+def share_cores_of_engine(workers: int) -> None:
+    """The same where torchrun or accelerate launch has started the worker.
+
+    They set OMP_NUM_THREADS to 1 where it is not set, and nobody can tell that from a user's own 1.
+    It would leave most cores idle, so it counts as unsaid; a process may be given fewer cores by
+    its affinity (taskset, SLURM).
+    """
+    share_cores(workers, unsaid="1")
 
 
 def _cores() -> int:
@@ -200,6 +218,14 @@ def _explain(death: Exception | None) -> Exception:
     """Say what ended the workers, as far as is known."""
     for rank, failure in getattr(death, "failures", {}).items():
         code = failure.exitcode
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        how = f"by {_name(-code)}" if code < 0 else f"with code {code}"
         return DeadWorkerError(f"worker {rank} was ended {how}")
     return DeviceError(f"the workers cannot be started: {death or 'they ended without a word'}")
+
+
+def _name(number: int) -> str:
+    """Return "SIGKILL"; real-time signals have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

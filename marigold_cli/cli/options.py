@@ -44,8 +44,7 @@ FilesFrom = Annotated[
     str | None,
     _input(
         metavar="FILE|-",
-        help="Read the list of photos from a file, one a line, or from standard input. Each keeps "
-        "the folders of its path, an absolute one from the root on.",
+        help="Take the photos of a list, one a line; each keeps all the folders of its path.",
     ),
 ]
 Null = Annotated[bool, _input("-0", "--null", help="The list of --files-from is NUL-separated.")]
@@ -115,8 +114,8 @@ Resolution = Annotated[
         help="Long edge while predicting; 0: the photo's own; unset: the model's own.",
     ),
 ]
-Fast = Annotated[bool, _quality("--fast", help="One step, one member.")]
-Seed = Annotated[int, _quality(help="Another seed, another noise for every photo.")]
+Fast = Annotated[bool, _quality("--fast", help="One step, one member, a model made for it.")]
+Seed = Annotated[int, _quality(help="Another one gives other noise; the same, the same results.")]
 Timesteps = Annotated[
     Spacing | None, _quality(help="Spacing of the timesteps; unset: the model's own.")
 ]

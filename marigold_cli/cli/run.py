@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,10 +12,11 @@ from marigold_cli.batch.shard import choose_shard
 from marigold_cli.cli import options as flags
 from marigold_cli.cli.align import Colmap
 from marigold_cli.cli.devices import read_devices
-from marigold_cli.cli.values import split_commas, tile_edge
+from marigold_cli.cli.values import duration, split_commas, tile_edge
 from marigold_cli.depth import Modality
 from marigold_cli.errors import UsageError
-from marigold_cli.files.discover import Selection, read_list
+from marigold_cli.files.listing import read_list
+from marigold_cli.files.selection import Selection
 from marigold_cli.inference.options import PredictOptions
 
 ModalityOption = Annotated[
@@ -28,6 +29,15 @@ ModalityOption = Annotated[
     ),
 ]
 
+CompileOption = Annotated[
+    Literal["auto", "on", "off"],
+    typer.Option(
+        "--compile",
+        help="Compile the network; auto: on a GPU, once it has worked for ten minutes, and only if "
+        "that is faster. It changes the last digits.",
+        rich_help_panel="Model",
+    ),
+]
 TileOption = Annotated[
     int | None,
     typer.Option(
@@ -67,6 +77,27 @@ ShardOption = Annotated[
         rich_help_panel="Workers",
     ),
 ]
+SplitOption = Annotated[
+    Literal["photos", "ensemble"],
+    typer.Option(
+        "--split",
+        metavar="photos|ensemble",
+        help="What workers share: photos, or the members of each photo's ensemble, where photos "
+        "are few.",
+        rich_help_panel="Workers",
+    ),
+]
+HangLimitOption = Annotated[
+    float,
+    typer.Option(
+        "--hang-limit",
+        metavar="TIME",
+        parser=duration,
+        help="End a process that has not done a step for so long, as if it had crashed; 0: never.",
+        show_default="1h",
+        rich_help_panel="Run control",
+    ),
+]
 
 _RUN = RunOptions()
 _SELECTION, _PREDICT, _MODEL, _OUTPUT, _POLICY = (
@@ -90,6 +121,7 @@ def run(
     device: flags.Device = _MODEL.device,
     dtype: flags.DtypeOption = flags.Dtype(_MODEL.dtype),
     vae: flags.Vae = _MODEL.vae,
+    compiling: CompileOption = _MODEL.compiling,
     steps: flags.Steps = _PREDICT.steps,
     ensemble: flags.Ensemble = _PREDICT.ensemble,
     resolution: flags.Resolution = _PREDICT.resolution,
@@ -111,6 +143,7 @@ def run(
     colmap: Colmap = None,
     devices: DevicesOption = None,
     shard: ShardOption = None,
+    split: SplitOption = _POLICY.split,
     dry_run: flags.DryRun = False,
     overwrite: flags.Overwrite = _POLICY.overwrite,
     resume: flags.Resume = _POLICY.resume,
@@ -122,6 +155,7 @@ def run(
     max_time: flags.MaxTime = _POLICY.max_time_s,
     grace: flags.Grace = _POLICY.grace_s,
     batch_size: flags.BatchSize = _POLICY.batch_size,
+    hang_limit: HangLimitOption = _POLICY.hang_limit_s,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = 0,
     log_json: flags.LogJson = None,
@@ -136,7 +170,7 @@ def run(
         raise UsageError("--device and --devices both say where to compute; give one of them")
     asked = RunOptions(
         inputs=tuple(inputs or ()),
-        listed=tuple(read_list(files_from, null) if files_from else ()),
+        listed=tuple(read_list(files_from, null) if files_from is not None else ()),
         out=out,
         selection=Selection(tuple(include or ()), tuple(exclude or ()), recurse, follow_links),
         predict=PredictOptions(
@@ -153,7 +187,8 @@ def run(
             reduction=reduction,
         ),
         model=ModelOptions(
-            model, revision, places[0] if places else device, dtype.value, vae, modality
+            *(model, revision, places[0] if places else device, dtype.value, vae, modality),
+            compiling=compiling,
         ),
         output=OutputOptions(
             formats=split_commas(formats),
@@ -175,6 +210,8 @@ def run(
             grace_s=grace,
             batch_size=batch_size,
             max_pixels=max_pixels,
+            hang_limit_s=hang_limit,
+            split=split,
         ),
         devices=places,
         shard=choose_shard(shard, os.environ),

@@ -12,7 +12,7 @@ from marigold_cli.cli.console import show
 from marigold_cli.files.extras import EXTRAS
 
 if TYPE_CHECKING:
-    from marigold_cli.batch.progress import Tally
+    from marigold_cli.batch.tally import Tally
 
 
 def clock(seconds: float) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from marigold_cli.batch.options import RunOptions
+from marigold_cli.batch.parts import check_split
 from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.planner import make_plan
-from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.predictor import Predictor, name_device
 from marigold_cli.batch.progress import Observer
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import Settings, make_settings
@@ -67,18 +70,23 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
     plan = replan()
     if options.shard:
         number = len(plan.jobs) + len(plan.skipped) + len(plan.passed_over) + plan.finished
-        teller.note(f"shard {options.shard}: {number:,} of {count(len(found.photos), 'photo')}")
+        teller.note(
+            f"part {options.shard} of the photos, by {options.shard.source}: {number:,} of "
+            f"{count(len(found.photos), 'photo')}; all of them with --shard 1/1"
+        )
     return Prepared(card, plan, replan)
 
 
 def choose(options: RunOptions) -> tuple[AnyCard, Settings]:
     """Find the model, and settle what is done to every photo and written of it."""
     model = options.model
-    dtype = settle_dtype(model.dtype, model.device)
-    half = dtype == "float16"
+    half = settle_dtype(model.dtype, model.device) == "float16"
     card = resolve_for(model.modality, model.name, model.revision, options.predict.fast, half)
+    dtype = settle_dtype(model.dtype, model.device, card.on_cpu)
     vae = resolve_vae(model.vae, half=half).identity if model.vae else None
     recipe = card.decide(options.predict)
+    if options.policy.split == "ensemble":
+        check_split(recipe, card.name)
     return card, make_settings(card, recipe, options.output, dtype, vae)
 
 
@@ -102,6 +110,7 @@ def execute(
     if options.shard:
         party = f"shards of {options.shard.count}, settings {plan.fingerprint}"
         options = replace(options, party=party)
+    options = replace(options, units=plan.units)
     if plan.jobs:
         teller.stage("loading the model")
     crew = hire(opener(prepared.card, plan.settings, options))
@@ -113,14 +122,38 @@ def opener(card: AnyCard, settings: Settings, options: RunOptions) -> Callable[[
 
     def open_predictor() -> Predictor:
         # Here, because these imports take seconds and a run with nothing to do needs none of them.
-        from marigold_cli.checkpoints import predictor
+        with _uncollected():
+            from marigold_cli.checkpoints import predictor
 
-        model, batch_size = options.model, options.policy.batch_size
+        model, units = options.model, options.policy.batch_size or _recall_units(options)
         return predictor.open_predictor(
-            card, settings.recipe, model.device, model.dtype, model.vae, batch_size
+            *(card, settings.recipe, model.device, model.dtype, model.vae, units, model.compiling)
         )
 
     return open_predictor
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: it would be sought again and again in a million new objects.
+
+    What they have made stays, so it is not looked at later either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _recall_units(options: RunOptions) -> int | None:
+    """Return how many members fitted the device in earlier runs; None: all that were tried."""
+    if not options.units:
+        return None
+    from marigold_cli.checkpoints.device import choose_device
+
+    return options.units.get(name_device(str(choose_device(options.model.device).device)))
 
 
 def _first_line(card: AnyCard, chosen: bool) -> str:

@@ -8,20 +8,50 @@ that nothing laid in our way, before or meanwhile, leads a write elsewhere.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from marigold_cli.errors import ImageError, Kind, OutputError
-from marigold_cli.files.disk import output_errors, sync, write_new
+from marigold_cli.files.disk import Buffer, output_errors, sync, write_new
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
+@dataclass
+class Measured:
+    """Passes a file's pieces on, once, and knows afterwards what they were as a whole.
+
+    Attributes:
+        pieces: Of the file, in order; made as they are asked for.
+        size: Of those that were passed on [bytes].
+    """
+
+    pieces: Iterable[Buffer]
+    size: int = 0
+    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        for piece in self.pieces:
+            self._hash.update(piece)
+            self.size += memoryview(piece).nbytes
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was passed on, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
 def write_durably(
-    root: Path, files: Sequence[tuple[str, bytes]], temporary: Path, fsync: bool = True
+    root: Path,
+    files: Sequence[tuple[str, bytes | Iterable[Buffer]]],
+    temporary: Path,
+    fsync: bool = True,
 ) -> None:
     """Put the files of one photo in their places, so that they survive a loss of power.
 
@@ -30,7 +60,8 @@ def write_durably(
 
     Args:
         root: The output folder.
-        files: Names relative to it, POSIX, and their bytes; missing folders are made.
+        files: Names relative to it, POSIX, and their bytes, or pieces of them that are made one
+            by one; missing folders are made.
         temporary: A folder of ours somewhere below it, such as OUT/.marigold/tmp.
         fsync: Whether to wait until the disk has it all.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +20,13 @@ from marigold_cli.files.names import (
     collision_key,
     natural_key,
 )
-from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern, matches
+from marigold_cli.files.selection import EVERYTHING, Selection
+from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern
 
 _SUFFIXES = (DEPTH_SUFFIXES, NORMALS_SUFFIXES, UNCERTAINTY_SUFFIXES)
 _ENDINGS = tuple({ending for suffixes in _SUFFIXES for ending in suffixes.values()})
 _KINDS_SHOWN = 5  # suffixes in a message
 _NAMED = 5  # of many things in a message
-_MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
 
 _logger = logging.getLogger(__name__)
 
@@ -51,33 +50,6 @@ class ImageRef:
         folder, slash, file = self.name.rpartition("/")
         stem, _, suffix = file.rpartition(".")
         return folder + slash + (stem if stem and suffix else file)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which of the photos that are found are taken.
-
-    A pattern without a slash is compared with every part of a name, folders included; one with a
-    slash with the name from its beginning, "**" standing for any folders. A folder stands for all
-    that is in it.
-    """
-
-    include: tuple[str, ...] = ()  # at least one must fit; empty: all
-    exclude: tuple[str, ...] = ()  # none may fit
-    recurse: bool = True
-    follow_links: bool = False  # into linked folders; linked files are always read
-
-    def takes(self, name: str) -> bool:
-        """Whether a photo of this name is wanted."""
-        wanted = not self.include or any(matches(name, pattern) for pattern in self.include)
-        return wanted and not self.leaves_out(name)
-
-    def leaves_out(self, name: str) -> bool:
-        """Whether a photo or folder of this name is not wanted, whatever it is."""
-        return any(matches(name.rstrip("/"), pattern) for pattern in self.exclude)
-
-
-EVERYTHING = Selection()
 
 
 @dataclass(frozen=True)
@@ -139,35 +111,6 @@ def discover(
     unread = {one.name: one for one in walk.sights.unread if not selection.leaves_out(one.name)}
     left_out = Counter(extra for name, extra in walk.sights.needy if selection.takes(name))
     return Discovery(tuple(refs), tuple(unread.values()), left_out)
-
-
-def read_list(file: str, nul: bool = False) -> list[str]:
-    """Read the paths of a list, one a line; empty lines do not count.
-
-    Args:
-        file: A path, or "-" for standard input.
-        nul: Whether NUL separates the paths instead of the end of a line.
-
-    Raises:
-        UsageError: its name is empty.
-        NoInputError: a list that cannot be read or names nothing.
-    """
-    if not file:
-        raise UsageError("--files-from: the name is empty; is a variable of the script not set?")
-    if file == "-" and sys.stdin is None:
-        raise NoInputError("the list cannot be read: standard input is closed")
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise NoInputError(f"{file}: the list cannot be read ({reason})") from error
-    if nul:
-        lines = content.split(b"\0")
-    else:  # editors on Windows leave a mark at the beginning and a return at each end
-        lines = [line.removesuffix(b"\r") for line in content.removeprefix(_MARK).split(b"\n")]
-    if not any(lines):  # or a search without matches would take the current folder
-        raise NoInputError(f"{'standard input' if file == '-' else file}: the list names no photo")
-    return [os.fsdecode(line) for line in lines if line]
 
 
 def _named(text: str, walk: Walk) -> Iterator[ImageRef]:

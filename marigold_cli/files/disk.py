@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from marigold_cli.errors import ForeignFileError, OutputError
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Some network drives; nothing better can be had there.
@@ -64,21 +67,24 @@ def sync_folder(folder: Path, wanted: bool = True) -> None:
         os.close(descriptor)
 
 
-def write_new(path: str | Path, content: bytes, fsync: bool, folder: int | None = None) -> None:
+def write_new(
+    path: str | Path, content: bytes | Iterable[Buffer], fsync: bool, folder: int | None = None
+) -> None:
     """Write a file that must not be there yet.
 
     Args:
         path: Where; with a folder, a name in it.
-        content: All of it.
+        content: All of it, or its pieces in order.
         fsync: Whether to wait until the disk has it.
         folder: Descriptor of an open folder.
     """
     # 0666 less the umask, not the 0600 of tempfile: others on a shared drive want to read depth
     descriptor = os.open(path, _NEW_FILE, 0o666, dir_fd=folder)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for piece in [content] if isinstance(content, bytes) else content:
+            rest = memoryview(piece).cast("B")
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         sync(descriptor, fsync)
     finally:
         os.close(descriptor)

@@ -40,6 +40,23 @@ def turn_stored(array: NDArray[Kind], orientation: int) -> NDArray[Kind]:
     return turn_upright(array, _INVERSE.get(orientation, orientation))
 
 
+def upright_part(rows: slice, size: tuple[int, int], orientation: int) -> tuple[slice, slice]:
+    """What of an upright picture becomes some rows of the file's own grid: its rows and columns.
+
+    Args:
+        rows: Of the stored picture, with start and stop.
+        size: Upright height and width [px].
+        orientation: EXIF 1..8.
+    """
+    height, width = size
+    length = width if is_sideways(orientation) else height
+    if orientation in (3, 4, 6, 7):  # the first stored row is the last upright one or column
+        rows = slice(length - rows.stop, length - rows.start)
+    if is_sideways(orientation):
+        return slice(0, height), rows
+    return rows, slice(0, width)
+
+
 def is_sideways(orientation: int) -> bool:
     """Whether this orientation exchanges height and width."""
     return orientation >= 5

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import imagecodecs
@@ -93,63 +93,86 @@ def _described_colours(data: bytes, is_grey: bool) -> bytes:
 
 
 def encode_grey16(pixels: NDArray[np.uint16], text: str, orientation: int) -> bytes:
+    """Make a 16-bit grey PNG of pixels [H, W]; the rest as for `stream_grey16`."""
+    height, width = pixels.shape
+    return b"".join(stream_grey16((height, width), [pixels], text, orientation))
+
+
+def stream_grey16(
+    size: tuple[int, int], strips: Iterable[NDArray[np.uint16]], text: str, orientation: int
+) -> Iterator[bytes | bytearray]:
     """Make a 16-bit grey PNG.
 
     Args:
-        pixels: [H, W].
+        size: Height and width [px].
+        strips: Its rows in order, [n, W].
         text: ASCII, kept in a tEXt chunk "marigold".
         orientation: EXIF 1..8 that viewers should apply.
     """
-    height, width = pixels.shape
-    rows = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, 2 * width)
-    # each byte less the same byte one pixel to the left: half the bytes of no filter, twice as fast
-    filtered = np.empty((height, 1 + 2 * width), np.uint8)
-    filtered[:, 0] = _SUB
-    filtered[:, 1:3] = rows[:, :2]
-    np.subtract(rows[:, 2:], rows[:, :-2], out=filtered[:, 3:])
-    return _assemble((height, width), _GREY16, filtered, _notes(text, orientation))
+    rows = (np.ascontiguousarray(strip, ">u2").view(np.uint8) for strip in strips)
+    yield from _assemble(size, _GREY16, _filter_sub(size, rows, 2), _notes(text, orientation))
 
 
-def encode_rgb8(pixels: NDArray[np.uint8], text: str, orientation: int) -> bytes:
-    """Make an 8-bit colour PNG.
-
-    Args:
-        pixels: [H, W, 3].
-        text: ASCII, kept in a tEXt chunk "marigold".
-        orientation: EXIF 1..8 that viewers should apply.
-    """
-    height, width, _ = pixels.shape
-    rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
-    filtered = np.empty((height, 1 + 3 * width), np.uint8)
-    filtered[:, 0] = _SUB
-    filtered[:, 1:4] = rows[:, :3]
-    np.subtract(rows[:, 3:], rows[:, :-3], out=filtered[:, 4:])
-    return _assemble((height, width), _RGB8, filtered, _notes(text, orientation))
+def stream_rgb8(
+    size: tuple[int, int], strips: Iterable[NDArray[np.uint8]], text: str, orientation: int
+) -> Iterator[bytes | bytearray]:
+    """Make an 8-bit colour PNG of rows [n, W, 3]; the rest as for `stream_grey16`."""
+    rows = (np.ascontiguousarray(strip).reshape(len(strip), -1) for strip in strips)
+    yield from _assemble(size, _RGB8, _filter_sub(size, rows, 3), _notes(text, orientation))
 
 
-def encode_palette(
-    indices: NDArray[np.uint8],
+def stream_palette(
+    size: tuple[int, int],
+    strips: Iterable[NDArray[np.uint8]],
     colours: NDArray[np.uint8],
     opacity: bytes,
     text: str,
     orientation: int,
-) -> bytes:
+) -> Iterator[bytes | bytearray]:
     """Make a palette PNG.
 
     Args:
-        indices: [H, W].
+        size: Height and width [px].
+        strips: Indices, its rows in order, [n, W].
         colours: [256, 3] sRGB.
         opacity: Alpha of the colours, one byte each from the first; missing ones are opaque.
         text: ASCII, kept in a tEXt chunk "marigold".
         orientation: EXIF 1..8 that viewers should apply.
     """
-    height, width = indices.shape
-    filtered = np.empty((height, 1 + width), np.uint8)
-    filtered[:, 0] = _UP
-    filtered[0, 1:] = indices[0]
-    np.subtract(indices[1:], indices[:-1], out=filtered[1:, 1:])
     table = _chunk(b"PLTE", colours.tobytes()) + (_chunk(b"tRNS", opacity) if opacity else b"")
-    return _assemble((height, width), _PALETTE8, filtered, _notes(text, orientation) + table)
+    chunks = _notes(text, orientation) + table
+    yield from _assemble(size, _PALETTE8, _filter_up(size, strips), chunks)
+
+
+def _filter_sub(
+    size: tuple[int, int], strips: Iterable[NDArray[np.uint8]], depth: int
+) -> NDArray[np.uint8]:
+    """Rows of bytes [n, depth W], each byte less the one a pixel to the left.
+
+    Half the bytes of no filter once they are packed, twice as fast.
+    """
+    filtered = np.empty((size[0], 1 + depth * size[1]), np.uint8)
+    filtered[:, 0] = _SUB
+    top = 0
+    for rows in strips:
+        part = filtered[top : top + len(rows), 1:]
+        part[:, :depth] = rows[:, :depth]
+        np.subtract(rows[:, depth:], rows[:, :-depth], out=part[:, depth:])
+        top += len(rows)
+    return filtered
+
+
+def _filter_up(size: tuple[int, int], strips: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Rows of bytes [n, W], each less the one above."""
+    filtered = np.empty((size[0], 1 + size[1]), np.uint8)
+    filtered[:, 0] = _UP
+    above, top = np.zeros(size[1], np.uint8), 0
+    for rows in strips:
+        part = filtered[top : top + len(rows), 1:]
+        np.subtract(rows[0], above, out=part[0])
+        np.subtract(rows[1:], rows[:-1], out=part[1:])
+        above, top = rows[-1], top + len(rows)
+    return filtered
 
 
 def _notes(text: str, orientation: int) -> bytes:
@@ -159,15 +182,26 @@ def _notes(text: str, orientation: int) -> bytes:
 
 def _assemble(
     size: tuple[int, int], kind: bytes, filtered: NDArray[np.uint8], chunks: bytes
-) -> bytes:
+) -> Iterator[bytes | bytearray]:
+    """The pieces of a file.
+
+    Its pixels are packed at once: libdeflate's level 1 is up to twice as fast as zlib's in strips,
+    and smaller, but makes no streams. So they are held as bytes, one to three for each.
+    """
     height, width = size
     header = struct.pack(">II", width, height) + kind + b"\0\0\0"
-    # libdeflate's level 1: four times as fast as zlib's, and smaller
     packed = imagecodecs.deflate_encode(filtered.data, 1)  # type: ignore[arg-type]
-    pixels = _chunk(b"IDAT", packed)
-    return b"".join((SIGNATURE, _chunk(b"IHDR", header), chunks, pixels, _chunk(b"IEND", b"")))
+    del filtered  # it is large
+    yield b"".join((SIGNATURE, _chunk(b"IHDR", header), chunks))
+    yield from _pieces(b"IDAT", packed)
+    yield _chunk(b"IEND", b"")
 
 
-def _chunk(name: bytes, content: bytes | bytearray) -> bytes:
-    check = zlib.crc32(content, zlib.crc32(name))
-    return b"".join((struct.pack(">I", len(content)), name, content, struct.pack(">I", check)))
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return b"".join(_pieces(name, content))
+
+
+def _pieces(name: bytes, content: bytes | bytearray) -> Iterator[bytes | bytearray]:
+    yield struct.pack(">I4s", len(content), name)
+    yield content
+    yield struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))

@@ -1,13 +1,20 @@
-"""TIFF of every usual kind, 1 to 32 bits and float, without libtiff, which talks on stderr."""
+"""TIFF of every usual kind, 1 to 32 bits and float, without libtiff, which talks on stderr.
+
+Read is what cameras and editors write; written is float32.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from io import BytesIO
+from itertools import chain
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from marigold_cli.depth import Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.orientation import ORIENTATION_TAG, orientation_of
 from marigold_cli.files.raster import (
@@ -28,6 +35,7 @@ _JPEG = (6, 7)  # compressions; decoding them turns YCbCr into RGB
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # kinds of extra sample that are alpha
 _MAX_SAMPLES = 16  # more channels than this is no photograph
 _PIXEL_BYTES = 8  # of an unpacked photo: RGBA of 16 bits
+_SHORT = 3  # a type of tags
 
 
 def read_tiff(data: bytes, policy: DecodePolicy) -> Raster:
@@ -145,3 +153,45 @@ def _orientation(page: tifffile.TiffPage) -> int:
 def _profile(page: tifffile.TiffPage) -> bytes:
     value = page.tags.valueof(_PROFILE, b"")
     return value if isinstance(value, bytes) else b""
+
+
+def stream_tiff(
+    shape: tuple[int, ...], strips: Iterable[Floats], text: str, orientation: int
+) -> Iterator[bytes | memoryview]:
+    """Make a float32 TIFF, deflate with the predictor for floats.
+
+    It comes in one piece: its first bytes say where its last ones lie, which is known when all
+    strips are packed. They are held until then, a quarter or half of the map.
+
+    Args:
+        shape: [H, W] or [H, W, 3].
+        strips: Its rows in order, so many in each but the last one.
+        text: ASCII, its ImageDescription.
+        orientation: EXIF 1..8 that viewers should apply.
+    """
+    rest = iter(strips)
+    first = next(rest)
+    turn = (ORIENTATION_TAG, _SHORT, 1, orientation, True)
+    file = BytesIO()
+    tifffile.imwrite(
+        file,
+        map(_pack, chain([first], rest)),
+        shape=shape,
+        dtype=np.float32,
+        rowsperstrip=len(first),
+        photometric="minisblack" if len(shape) == 2 else "rgb",
+        compression="zlib",
+        predictor=True,
+        description=text,
+        metadata=None,
+        software=False,
+        extratags=[turn] if orientation != 1 else [],
+    )
+    yield file.getbuffer()
+
+
+def _pack(strip: Floats) -> bytes:
+    """Differences from pixel to pixel, then deflate at level 1; [n, W] or [n, W, C]."""
+    pixels = np.atleast_3d(np.ascontiguousarray(strip, np.float32))
+    differences = imagecodecs.floatpred_encode(pixels, axis=-2)
+    return bytes(imagecodecs.deflate_encode(differences.data, 1))  # type: ignore[arg-type]

@@ -198,29 +198,6 @@ def is_pattern(text: str) -> bool:
     return not _WILDCARDS.isdisjoint(text)
 
 
-def matches(name: str, pattern: str) -> bool:
-    """Whether a name, or a folder on the way to it, fits a pattern of --include or --exclude.
-
-    Args:
-        name: POSIX and relative.
-        pattern: Without a slash: compared with each part; with one: with the parts from the first
-            on, "**" standing for any number of them.
-    """
-    parts = name.split("/")
-    bare = pattern.rstrip("/")
-    if "/" not in bare:
-        return any(fnmatchcase(part, bare) for part in parts)
-    return _fits(parts, bare.removeprefix("/").split("/"))
-
-
-def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
-    if not patterns:
-        return True
-    if patterns[0] == "**":
-        return any(_fits(parts[skip:], patterns[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _fits(parts[1:], patterns[1:])
-
-
 def _split(pattern: str) -> tuple[str, list[str]]:
     """Part a glob into the folder before its first wildcard and the parts from there on."""
     parts = pattern.split("/")

@@ -1,4 +1,4 @@
-"""One depth map into the bytes of one file, in memory; who stores them is not known here.
+"""One depth map into the bytes of one file, strip by strip; who stores them is not known here.
 
 Bytes are a function of the arguments alone: no times, no versions, no paths.
 """
@@ -6,27 +6,27 @@ Bytes are a function of the arguments alone: no times, no versions, no paths.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import BytesIO
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import OpenEXR
-import tifffile
 
-from marigold_cli.depth import DepthKind, DepthMap, Floats, Intrinsic, Space, normalise
+from marigold_cli.depth import DepthKind, DepthMap, Floats, Intrinsic, Space
 from marigold_cli.files.colormap import palette
+from marigold_cli.files.disk import Buffer
+from marigold_cli.files.exr import stream_exr
 from marigold_cli.files.names import UNCERTAINTY_SUFFIXES, Output, Quantity
-from marigold_cli.files.npy import encode_npy
-from marigold_cli.files.orientation import ORIENTATION_TAG
-from marigold_cli.files.png import encode_grey16, encode_palette, encode_rgb8
-from marigold_cli.files.raster import from_unit
+from marigold_cli.files.npy import stream_npy
+from marigold_cli.files.png import stream_grey16, stream_palette, stream_rgb8
+from marigold_cli.files.strips import Strips
+from marigold_cli.files.tiff import stream_tiff
+from marigold_cli.files.tones import brightest, range_of, to_bytes, to_grey, to_index
 
 _Facts: TypeAlias = dict[str, str | float | list[str | None] | None]
 
-_SHORT = 3  # a type of TIFF tags
 _GAMMA = 2.2  # of the screens that linear light is shown on
-_DARKEST = np.float32(1e-6)  # an image without any light stays black
 
 
 @dataclass(frozen=True)
@@ -47,138 +47,124 @@ class Tags:
     quantity: Quantity = "depth"
 
 
-class Writer(Protocol):
-    """Puts one depth map into one file."""
+class Writer(ABC):
+    """Makes one file of one map."""
+
+    @abstractmethod
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; nothing is made before it is asked for."""
 
     def encode(self, depth: DepthMap, tags: Tags) -> bytes:
         """Make the whole file in memory."""
+        return b"".join(self.stream(Strips(depth), tags))
 
 
-class NpyWriter:
+class NpyWriter(Writer):
     """float32 in NumPy's own format; NaN where nothing is known. It has no room for tags."""
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory."""
-        return encode_npy(_floats(depth))
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece."""
+        return stream_npy(_shape(strips), map(_floats, strips))
 
 
-class TiffWriter:
+class TiffWriter(Writer):
     """float32 TIFF, deflate with the predictor for floats; NaN where nothing is known."""
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its ImageDescription is that of `describe`."""
-        file = BytesIO()
-        turn = (ORIENTATION_TAG, _SHORT, 1, tags.orientation, True)
-        tifffile.imwrite(
-            file,
-            _floats(depth),
-            photometric="minisblack" if depth.values.ndim == 2 else "rgb",
-            compression="zlib",
-            compressionargs={"level": 1},
-            predictor=True,
-            description=describe(depth, tags),
-            metadata=None,
-            software=False,
-            extratags=[turn] if tags.orientation != 1 else [],
-        )
-        return file.getvalue()
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its ImageDescription is that of `describe`."""
+        text = describe(strips.corner, tags)
+        return stream_tiff(_shape(strips), map(_floats, strips), text, tags.orientation)
 
 
-class ExrWriter:
+class ExrWriter(Writer):
     """OpenEXR with one float32 channel Z, or three in R, G, B: normals' x, y, z; NaN: not known.
 
     Not compressed: the lossless methods take half a second per 12 megapixels to save 4 to 15 %.
     """
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its attribute "marigold" is that of `describe`."""
-        header = {
-            "type": OpenEXR.scanlineimage,
-            "compression": OpenEXR.NO_COMPRESSION,
-            "marigold": describe(depth, tags),
-        }
-        file = BytesIO()
-        channel = "Z" if depth.values.ndim == 2 else "RGB"
-        OpenEXR.File(header, {channel: _floats(depth)}).write(file)
-        return file.getvalue()
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its attribute "marigold" is that of `describe`."""
+        corner = strips.corner
+        channels = "Z" if corner.values.ndim == 2 else "RGB"
+        return stream_exr(strips.size, channels, describe(corner, tags), map(_floats, strips))
 
 
-class PngWriter:
+class PngWriter(Writer):
     """16-bit grey PNG: affine values times 65535, metric ones in millimetres; 0 where unknown."""
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its text chunk is that of `describe`."""
-        scale = 1000 if depth.kind is DepthKind.METRIC else 65535
-        share = depth.values if scale == 65535 else depth.values * np.float32(scale / 65535)
-        pixels = from_unit(share, np.dtype(np.uint16)).astype(np.uint16, copy=False)
-        if depth.valid is not None:
-            pixels[~depth.valid] = 0
-        return encode_grey16(pixels, describe(depth, tags, scale), tags.orientation)
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its text chunk is that of `describe`."""
+        scale = 1000 if strips.corner.kind is DepthKind.METRIC else 65535
+        rows = (to_grey(strip, scale) for strip in strips)
+        text = describe(strips.corner, tags, scale)
+        return stream_grey16(strips.size, rows, text, tags.orientation)
 
 
-class ColorWriter:
+class ColorWriter(Writer):
     """Palette PNG for the eye: the first colour is near, unless the map was inverted.
 
     Metric depth runs from the nearest to the farthest point of the photo. Where nothing is known
     the picture is transparent.
     """
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its text chunk is that of `describe`."""
-        colours, opacity = palette(tags.colormap), b""
-        indices = from_unit(_near_first(depth), np.dtype(np.uint8)).astype(np.uint8, copy=False)
-        if depth.valid is not None:  # the last colour but one serves twice, the last is nothing
-            indices = np.where(depth.valid, np.minimum(indices, 254), np.uint8(255))
-            opacity = b"\xff" * 255 + b"\0"
-        return encode_palette(indices, colours, opacity, describe(depth, tags), tags.orientation)
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its text chunk is that of `describe`."""
+        corner = strips.corner
+        ends = range_of(strips) if corner.kind is DepthKind.METRIC else None
+        # the last colour but one serves twice where the last is nothing
+        opacity = b"" if corner.valid is None else b"\xff" * 255 + b"\0"
+        yield from stream_palette(
+            strips.size,
+            (to_index(strip, ends) for strip in strips),
+            palette(tags.colormap),
+            opacity,
+            describe(corner, tags),
+            tags.orientation,
+        )
 
 
-class NormalsColorWriter:
+class NormalsColorWriter(Writer):
     """8-bit colour PNG of normals as they are usually drawn: -1 to 1 as 0 to 255 in each channel.
 
     A wall that faces the viewer is light blue.
     """
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its text chunk is that of `describe`."""
-        share = (depth.values + 1) * np.float32(0.5)
-        pixels = from_unit(share, np.dtype(np.uint8)).astype(np.uint8, copy=False)
-        return encode_rgb8(pixels, describe(depth, tags), tags.orientation)
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its text chunk is that of `describe`."""
+        rows = (to_bytes((strip.values + 1) * np.float32(0.5)) for strip in strips)
+        return stream_rgb8(strips.size, rows, describe(strips.corner, tags), tags.orientation)
 
 
-class IntrinsicColorWriter:
+class IntrinsicColorWriter(Writer):
     """8-bit colour PNG of one intrinsic image for the eye: linear light is encoded for screens.
 
     Where a factor is not known, the brightest value becomes white. Stacks are shown as they are.
     """
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory; its text chunk is that of `describe`."""
-        (intrinsic,) = depth.intrinsics
-        light = np.clip(depth.values, 0, 1)
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece; its text chunk is that of `describe`."""
+        (intrinsic,) = strips.corner.intrinsics
+        lights = (np.clip(strip.values, 0, 1) for strip in strips)
         if intrinsic.space is Space.LINEAR:
-            white = max(light.max(), _DARKEST) if intrinsic.is_up_to_scale else np.float32(1)
-            light = (light / white) ** np.float32(1 / _GAMMA)
-        pixels = from_unit(light, np.dtype(np.uint8)).astype(np.uint8, copy=False)
-        return encode_rgb8(pixels, describe(depth, tags), tags.orientation)
+            white = brightest(strips) if intrinsic.is_up_to_scale else np.float32(1)
+            lights = ((light / white) ** np.float32(1 / _GAMMA) for light in lights)
+        text = describe(strips.corner, tags)
+        yield from stream_rgb8(strips.size, map(to_bytes, lights), text, tags.orientation)
 
 
 @dataclass(frozen=True)
-class UncertaintyWriter:
+class UncertaintyWriter(Writer):
     """The ensemble's spread in the format of another writer."""
 
     writer: Writer
 
-    def encode(self, depth: DepthMap, tags: Tags) -> bytes:
-        """Make the whole file in memory.
+    def stream(self, strips: Strips, tags: Tags) -> Iterator[Buffer]:
+        """Make the file piece by piece.
 
         Raises:
-            ValueError: a depth map without uncertainty, made by a single member.
+            ValueError: a map without uncertainty, made by a single member.
         """
-        if depth.uncertainty is None:
-            raise ValueError("a single prediction has no uncertainty to write")
-        spread = replace(depth, values=depth.uncertainty, uncertainty=None)
-        return self.writer.encode(spread, replace(tags, quantity="uncertainty"))
+        return self.writer.stream(strips.spread(), replace(tags, quantity="uncertainty"))
 
 
 WRITERS: dict[str, Writer] = {
@@ -240,15 +226,12 @@ def _describe_intrinsic(intrinsic: Intrinsic) -> _Facts:
     return facts
 
 
-def _floats(depth: DepthMap) -> Floats:
-    values = np.ascontiguousarray(depth.values, np.float32)
-    if depth.valid is None:
-        return values
-    return np.where(depth.valid, values, np.float32(np.nan))
+def _shape(strips: Strips) -> tuple[int, ...]:
+    return (*strips.size, *strips.corner.values.shape[2:])
 
 
-def _near_first(depth: DepthMap) -> Floats:
-    """Values in [0, 1] that grow with the distance, or fall if the map was inverted."""
-    if depth.kind is DepthKind.METRIC:
-        return normalise(depth.values, depth.valid)
-    return 1 - depth.values if depth.kind is DepthKind.AFFINE_DISPARITY else depth.values
+def _floats(strip: DepthMap) -> Floats:
+    if strip.valid is None:
+        return strip.values
+    valid = strip.valid.reshape(*strip.valid.shape, *(1,) * (strip.values.ndim - 2))
+    return np.where(valid, strip.values, np.float32(np.nan))

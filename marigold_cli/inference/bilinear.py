@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from marigold_cli.inference.resampling import take
+
 
 def places(size: int, enlarged: int, part: slice) -> Tensor:
     """Where the pixels of a part of an enlarged axis lie on the small one [px], float32.
@@ -37,4 +39,4 @@ def _between(maps: Tensor, place: Tensor, axis: int) -> Tensor:
     second = (first + 1).clamp_max(maps.shape[axis] - 1)
     share = (place - first).to(maps.dtype)
     share = share[:, None] if axis == -2 else share
-    return torch.lerp(maps.index_select(axis, first), maps.index_select(axis, second), share)
+    return torch.lerp(take(maps, first, axis), take(maps, second, axis), share)

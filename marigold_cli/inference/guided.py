@@ -7,7 +7,6 @@ the functions' means over all windows at a pixel are enlarged and applied to the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.files.strips import split
 from marigold_cli.inference.bilinear import places, sample
 from marigold_cli.inference.options import Resample
 from marigold_cli.inference.preprocess import Pixels, restore, to_model_frame
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 RADIUS = 2  # of the window, in pixels of the prediction: how far a step may lie from its edge
 EPSILON = 1e-3  # variance of colours in [0, 1] below which they say little about depth
 
-_STRIP_PX = 1 << 20  # pixels in hand at a time
-
 
 @torch.inference_mode()
 def refine(depth: DepthMap, photo: Photo, device: torch.device | None = None) -> DepthMap:
-    """Bring depth to the size of the photo's pixels, along its edges; the spread just to its size.
+    """Bring depth to the size of the photo's pixels, along its edges; the spread stays as it is.
 
     Args:
         depth: At any size.
@@ -44,12 +42,13 @@ def refine(depth: DepthMap, photo: Photo, device: torch.device | None = None) ->
     slope, offset = fit_windows(guide, torch.from_numpy(depth.values).to(device), RADIUS, EPSILON)
     functions = torch.cat([slope, offset[None]])  # [4, h, w]
     values = np.empty(size, np.float32)
-    for rows in _strips(size):
+    for rows in split(*size):
         values[rows] = _apply(functions, photo.pixels[rows], rows, size)
     np.clip(values, 0, 1 if depth.kind.is_affine else None, out=values)
-    if depth.valid is not None or depth.uncertainty is not None:
-        depth = restore(depth, size, Resample.BILINEAR)
-    return replace(depth, values=values)
+    mask = depth.valid
+    if mask is not None:
+        mask = restore(replace(depth, uncertainty=None), size, Resample.NEAREST).valid
+    return replace(depth, values=values, valid=mask)
 
 
 def fit_windows(guide: Tensor, depth: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -107,8 +106,3 @@ def _apply(functions: Tensor, pixels: Pixels, rows: slice, size: tuple[int, int]
     colours = to_unit_frame(pixels, (len(pixels), size[1])).to(here.device)
     strip: Floats = ((here[:3] * colours).sum(0) + here[3]).cpu().numpy()
     return strip
-
-
-def _strips(size: tuple[int, int]) -> Iterator[slice]:
-    step = max(1, _STRIP_PX // size[1])
-    return (slice(top, min(top + step, size[0])) for top in range(0, size[0], step))

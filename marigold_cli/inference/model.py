@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthKind
+from marigold_cli.inference.compiling import Compiling, Wish
 from marigold_cli.inference.reading import DEPTH, Reading
 from marigold_cli.inference.schedule import Schedule, Scheduler
 
@@ -24,6 +25,7 @@ class DepthModel:
         scheduler: Read for its configuration only; never stepped, so that threads may share it.
         empty_text: [1, T, C], the empty prompt as the dropped text encoder saw it.
         reading: What it predicts, and how decoded pictures stand for that.
+        network: What is asked at every step: the U-Net, compiled where that pays.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class DepthModel:
         scheduler: Scheduler,
         empty_text: Tensor,
         reading: Reading = DEPTH,
+        compiling: Wish = "off",
     ) -> None:
         self.vae = vae
         self.unet = unet
         self.scheduler = scheduler
         self.empty_text = empty_text.to(unet.device, unet.dtype)
         self.reading = reading
+        self.network = Compiling(self._call_unet, compiling)
 
     @property
     def device(self) -> torch.device:
@@ -68,7 +72,7 @@ class DepthModel:
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Image [B, 3, PH, PW] in [-1, 1] -> latent [B, 4, h, w] float32: the posterior's mean."""
-        encoded = self.vae.encode(image.to(self.vae.device, self.vae.dtype))
+        encoded = self.vae.encode(_bring(image, self.vae.device).to(self.vae.dtype))
         is_posterior = hasattr(encoded, "latent_dist")  # AutoencoderTiny has none
         latent: Tensor = encoded.latent_dist.mode() if is_posterior else encoded.latents
         return latent.float() * float(self.vae.config.scaling_factor)
@@ -134,16 +138,31 @@ class DepthModel:
         Returns:
             [B, 4 N, h, w] float32.
         """
-        latent = latent.to(self.device)
-        for step in schedule.steps:
-            answer = self._ask(image_latent, latent, step.timestep)  # [B, 4 N, h, w]
-            noise = draw().to(self.device) if schedule.needs_noise(step) else None
+        latent = _bring(latent, self.device)
+        # One copy for all steps: a plain number would be copied, and waited for, at every step.
+        timesteps = _bring(torch.tensor(schedule.timesteps), self.device)
+        for step, timestep in zip(schedule.steps, timesteps, strict=True):
+            answer = self._ask(image_latent, latent, timestep)  # [B, 4 N, h, w]
+            noise = _bring(draw(), self.device) if schedule.needs_noise(step) else None
             latent = schedule.advance(step, latent, answer, noise)  # [B, 4 N, h, w]
             on_step()
         return latent
 
-    def _ask(self, image_latent: Tensor, latent: Tensor, timestep: int) -> Tensor:
+    def _ask(self, image_latent: Tensor, latent: Tensor, timestep: Tensor) -> Tensor:
         pair = torch.cat([image_latent, latent], dim=1).to(self.unet.dtype)  # [B, 4 + 4 N, h, w]
         text = self.empty_text.expand(len(pair), -1, -1)  # [B, T, C]
+        return self.network(pair, timestep, text).float()
+
+    def _call_unet(self, pair: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         answer: Tensor = self.unet(pair, timestep, encoder_hidden_states=text).sample
-        return answer.float()
+        return answer
+
+
+def _bring(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device. A GPU copies it by itself, for which its pages must be pinned.
+
+    Not in another precision at once: that would be computed first, into pages that are not.
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

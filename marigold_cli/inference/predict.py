@@ -8,17 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from marigold_cli.depth import DepthMap, Floats, Modality
-from marigold_cli.errors import ImageError, Kind
-from marigold_cli.inference.ensemble import merge, stretch
+from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.inference.finish import finish
 from marigold_cli.inference.guided import refine
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.mosaic import Mosaic
-from marigold_cli.inference.normals import merge_normals
 from marigold_cli.inference.options import Noise, Recipe
 from marigold_cli.inference.preprocess import (
     pad,
@@ -45,6 +42,7 @@ class _Call:
     recipe: Recipe
     schedule: Schedule
     batch_size: int
+    members: range  # of each photo's ensemble
     count: Callable[[int], None]  # told how many denoising steps were just done
 
 
@@ -90,16 +88,46 @@ def predict(
     tilings = [plan_tiling(photo.size, recipe) for photo in photos]
     passes = len(photos) + sum(len(tiling.tiles()) for tiling in tilings if tiling)
     count = _counter(passes * recipe.ensemble * len(schedule.steps), on_step)
-    call = _Call(model, recipe, schedule, batch_size, count)
+    call = _Call(model, recipe, schedule, batch_size, range(recipe.ensemble), count)
     depths: dict[int, DepthMap] = {}
     for size, indices in _by_size(photos, recipe.resolution).items():
         members = _predict_group(call, [photos[index] for index in indices], size)
         for index, own in zip(indices, members, strict=True):
-            depths[index] = _finish(model, own, recipe)
+            depths[index] = finish(model, own, recipe)
     return [
         _detail(call, photo, tiling, depths[index])
         for index, (photo, tiling) in enumerate(zip(photos, tilings, strict=True))
     ]
+
+
+def predict_members(
+    model: DepthModel,
+    photo: Photo,
+    recipe: Recipe,
+    members: range,
+    batch_size: int = 1,
+    on_step: OnStep = lambda done, total: None,
+) -> Floats:
+    """Some members of one photo's ensemble [N, C, PH, PW] float32, as predicted.
+
+    They are those that `predict` merges, to the bit where they are as many to a batch there. It
+    has no use for tiles, whose members are merged tile by tile.
+
+    Args:
+        model: The network.
+        photo: Predicted in one piece.
+        recipe: What to do.
+        members: Which, counted from 0.
+        batch_size: Members in one go.
+        on_step: Told the denoising steps done and to do, summed over these members.
+    """
+    schedule = make_schedule(model.scheduler, recipe)
+    count = _counter(len(members) * len(schedule.steps), on_step)
+    call = _Call(model, recipe, schedule, batch_size, members, count)
+    predicted: Floats = _predict_group(
+        call, [photo], processing_size(photo.size, recipe.resolution)
+    )[0]
+    return predicted
 
 
 def _detail(call: _Call, photo: Photo, tiling: Tiling | None, whole: DepthMap) -> DepthMap:
@@ -118,7 +146,7 @@ def _predict_tiles(call: _Call, photo: Photo, tiling: Tiling, whole: DepthMap) -
     for tiles in _batches(tiling.tiles(), max(1, call.batch_size // call.recipe.ensemble)):
         members = _predict_group(call, [tile.cut(big) for tile in tiles], tiling.tile_size)
         for tile, own in zip(tiles, members, strict=True):
-            mosaic.add(tile, _finish(call.model, own, call.recipe))
+            mosaic.add(tile, finish(call.model, own, call.recipe))
     return mosaic.merge(whole)
 
 
@@ -138,7 +166,7 @@ def _by_size(photos: Sequence[Photo], resolution: int) -> dict[tuple[int, int], 
 
 @torch.inference_mode()
 def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) -> Floats:
-    """N photos of one processing size -> their members [N, E, C, PH, PW] float32, as predicted.
+    """N photos of one processing size -> E of their members [N, E, C, PH, PW] float32 each.
 
     C is 1 of depth and 3 of normals.
     """
@@ -157,7 +185,7 @@ def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) 
     units = [
         _Unit(latent, noise_stream(recipe.seed, photo.digest, member))
         for photo, latent in zip(photos, latents, strict=True)
-        for member in range(recipe.ensemble)
+        for member in call.members
     ]
 
     # 4. Noise to depth latent, batch by batch; to depth, one by one. Padding goes, float32 stays.
@@ -167,7 +195,7 @@ def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) 
         for latent in _denoise(call, batch).unsqueeze(1)
     ]  # N * E x [1, C, PH, PW]
     stack = torch.cat(members)
-    shape = (len(photos), recipe.ensemble, *stack.shape[1:])
+    shape = (len(photos), len(call.members), *stack.shape[1:])
     predicted: Floats = stack.reshape(shape).cpu().numpy()
     return predicted
 
@@ -185,55 +213,6 @@ def _denoise(call: _Call, units: Sequence[_Unit]) -> Tensor:
     return call.model.denoise(
         image_latent, start, call.schedule, draw, lambda: call.count(len(units))
     )
-
-
-def _finish(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
-    """Members [E, C, PH, PW] of one image -> its depth, its normals or its intrinsic images."""
-    finished = _FINISH[model.kind.modality](model, members, recipe)
-    if finished is not None:
-        return finished
-    precision = str(model.unet.dtype).removeprefix("torch.")
-    advice = "" if precision == "float32" else "; try --dtype float32"
-    raise ImageError(Kind.NOT_FINITE, f"the network overflows on this image in {precision}{advice}")
-
-
-def _finish_depth(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Depth of members [E, 1, PH, PW]; None where none is finite."""
-    if recipe.ensemble > 1:
-        merged = merge(members[:, 0], model.kind, recipe.reduction)
-        if merged is None:
-            return None
-        return DepthMap(merged.depth, model.kind, uncertainty=merged.spread)
-    depth = members[0, 0]
-    if not np.isfinite(depth).all():
-        return None
-    return DepthMap(stretch(depth)[0] if model.reading.rescale else depth, model.kind)
-
-
-def _finish_normals(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Normals of members [E, 3, PH, PW]; None where none is finite."""
-    merged = merge_normals(members, recipe.reduction)
-    if merged is None:
-        return None
-    spread = merged.spread if recipe.ensemble > 1 else None
-    return DepthMap(np.moveaxis(merged.normals, 0, -1), model.kind, uncertainty=spread)
-
-
-def _finish_intrinsics(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Intrinsic images of members [E, 3 N, PH, PW]; None where none is finite."""
-    merged = merge(members, model.kind, recipe.reduction)
-    if merged is None:
-        return None
-    spread = np.moveaxis(merged.spread, 0, -1) if recipe.ensemble > 1 else None
-    values = np.moveaxis(merged.depth, 0, -1)
-    return DepthMap(values, model.kind, uncertainty=spread, intrinsics=model.reading.intrinsics)
-
-
-_FINISH = {
-    Modality.DEPTH: _finish_depth,
-    Modality.NORMALS: _finish_normals,
-    Modality.IID: _finish_intrinsics,
-}
 
 
 def _counter(total: int, on_step: OnStep) -> Callable[[int], None]:

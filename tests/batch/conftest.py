@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import os
@@ -266,9 +267,9 @@ class Forks:
             self.pids[self.fork(number)] = number
         head = Head(self.store, len(self.predictors))
         try:
-            head.await_first(shift, self.find_dead)
+            first = head.await_first(shift, self.find_dead)
             with shift.recorded("forks") as journal:
-                head.order(shift, journal)
+                head.order(shift, journal, first.units)
                 head.see_out(shift, self.find_dead)
         finally:
             self.end(signal.SIGTERM)
@@ -295,6 +296,9 @@ class Forks:
         if pid:
             return pid
         gc.freeze()  # what is the parent's must not be taken down here
+        faulthandler.disable()  # what a test kills need not tell its stack
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_DFL)
         try:
             store, predictor = self.open_store(), self.predictors[number]
             around = self.around.get(number) if self.started == 1 else None

@@ -73,10 +73,10 @@ def test_a_full_queue_makes_the_caller_wait_and_settling_waits_for_all():
         gate.wait()
         written.append(number)
 
-    with WriteBehind(threads=2) as writers:
+    with WriteBehind(threads=2, budget=100) as writers:
         for number in range(3):
-            writers.submit(write, number)
-        late = threading.Thread(target=lambda: writers.submit(write, 3))
+            writers.submit(write, number, 0)
+        late = threading.Thread(target=lambda: writers.submit(write, 3, 0))
         late.start()
         is_waiting = late.is_alive() and not written
         gate.set()
@@ -86,3 +86,23 @@ def test_a_full_queue_makes_the_caller_wait_and_settling_waits_for_all():
 
     assert is_waiting
     assert drained == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("weight", "waits"), [(100, False), (101, True)])
+def test_what_is_too_heavy_makes_the_caller_wait_until_it_is_done(weight, waits):
+    gate, begun = threading.Event(), threading.Event()
+
+    def write(number: int) -> None:
+        begun.set()
+        gate.wait()
+
+    with WriteBehind(threads=2, budget=100) as writers:
+        caller = threading.Thread(target=lambda: writers.submit(write, 0, weight))
+        caller.start()
+        begun.wait()
+        caller.join(0.2 if waits else None)
+        is_waiting = caller.is_alive()
+        gate.set()
+        caller.join()
+
+    assert is_waiting == waits

@@ -202,11 +202,14 @@ def test_what_stands_in_the_place_of_the_lock_is_refused(studio, tmp_path, kind)
     assert studio.records() == []
 
 
-def test_what_a_run_leaves_that_died_while_it_loaded_its_model_is_swept(studio, luminance, child):
+@pytest.mark.parametrize(("number", "leaves"), [(signal.SIGTERM, 0), (signal.SIGKILL, 1)])
+def test_what_a_run_leaves_that_died_while_it_loaded_its_model_is_swept(
+    studio, luminance, child, number, leaves
+):
     studio.shoot("a.png")
 
     def killed():
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         raise AssertionError
 
     code = child(lambda: studio.run(open_predictor=killed).exit_code)
@@ -214,7 +217,7 @@ def test_what_a_run_leaves_that_died_while_it_loaded_its_model_is_swept(studio, 
     before = studio.snapshot()
     summary = studio.run()
 
-    assert (code, len(left), before) == (-signal.SIGTERM, 1, {})
+    assert (code, len(left), before) == (-number, leaves, {})
     assert summary.done == 1
     assert list(studio.out.glob(".marigold/tmp-*")) == []
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from marigold_cli.batch.journal import Journal, fold
 from marigold_cli.batch.lines import from_line, to_line
-from marigold_cli.batch.records import Done, End, Failed, OutputFile, Run, Start, Void
+from marigold_cli.batch.records import Done, End, Failed, Made, OutputFile, Run, Start, Void
 from marigold_cli.errors import ForeignFileError, OutputError
 
 NAMES = st.binary(min_size=1, max_size=40).map(os.fsdecode)
@@ -32,7 +32,12 @@ def write(out: Path, *records, name: str = "journal.jsonl") -> None:
 
 @given(NAMES)
 def test_every_file_name_comes_back_from_one_line_of_ascii(name):
-    for record in (done(name), Failed(name, "format", name, 1, 2, 3), Start(name, "f", True)):
+    for record in (
+        done(name),
+        Failed(name, "format", name, 1, 2, 3),
+        Start(name, "f", True, "0-2"),
+        Made(name, "0-2"),
+    ):
         line = to_line(record, at=1.5)
 
         assert from_line(line) == (record, 1.5)
@@ -186,6 +191,44 @@ def test_a_photo_is_in_flight_with_one_worker_only(tmp_path):
 
     assert (before.crashes, before.alone) == (0, 0)
     assert (after.crashes, after.alone) == (2, 2)
+
+
+def two_workers(out: Path, *seconds) -> None:
+    """Worker 0 has made a part of a photo and has another in hand; worker 1 does as told."""
+    (out / "journal.jsonl").write_bytes(lines((1, RUN)))
+    first, then = Start("a", "f", True, "0-2"), Start("a", "f", True, "2-4")
+    (out / "journal.w0.jsonl").write_bytes(
+        lines((2, Run("f", 0, {}, worker=0)), (3, first), (4, Made("a", "0-2")), (5, then))
+    )
+    (out / "journal.w1.jsonl").write_bytes(lines((2, Run("f", 0, {}, worker=1)), *seconds))
+
+
+def test_workers_that_die_together_over_one_photo_are_one_death(tmp_path):
+    two_workers(tmp_path, (3, Start("a", "f", True, "4-6")))
+
+    entry = fold(tmp_path).entries["a"]
+    with (tmp_path / "journal.jsonl").open("ab") as journal:
+        journal.write(lines((9, RUN)))
+    once_more = fold(tmp_path).entries["a"]
+
+    assert (entry.crashes, entry.alone) == (1, 1)
+    assert (once_more.crashes, once_more.alone) == (1, 1)
+
+
+def test_no_part_is_in_flight_once_its_photo_is_done(tmp_path):
+    two_workers(tmp_path, (3, Start("a", "f", True, "4-6")), (6, done("a")))
+
+    entry = fold(tmp_path).entries["a"]
+
+    assert (entry.crashes, bool(entry.done)) == (0, True)
+
+
+def test_a_part_that_is_made_is_no_longer_in_flight(tmp_path):
+    two_workers(tmp_path)
+    with (tmp_path / "journal.w0.jsonl").open("ab") as journal:
+        journal.write(lines((6, Made("a", "2-4"))))
+
+    assert fold(tmp_path).entries["a"].crashes == 0
 
 
 def test_the_end_of_a_run_acquits_its_workers(tmp_path):

@@ -61,6 +61,13 @@ def test_the_shard_is_what_was_asked_for_or_that_of_the_array(text, environment,
     assert choose_shard(text, environment) == shard
 
 
+def test_a_shard_says_where_its_numbers_came_from():
+    array = choose_shard(None, {**ARRAY, "SLURM_ARRAY_TASK_ID": "5"})
+
+    assert (str(array), array.source) == ("2/3", "SLURM_ARRAY_TASK_ID=5 of an array of 3")
+    assert choose_shard("2/3", {}).source == "--shard"
+
+
 @pytest.mark.parametrize("text", ["0/8", "9/8", "3", "3/0", "-1/2", "1/2/3", "a/b"])
 def test_what_is_no_shard_is_refused(text):
     with pytest.raises(UsageError, match="--shard"):

@@ -86,6 +86,30 @@ def test_the_first_signal_finishes_what_is_in_flight_and_the_process_dies_of_it(
     assert (six.run().done, six.run().skipped) == (4, 6)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_model_is_loaded_leaves_nothing_behind(six, number):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)
+
+        def load() -> None:
+            os.write(writing, b"l")
+            signal.pause()
+
+        six.run(LAZY, open_predictor=load)
+        os._exit(0)
+    os.read(reading, 1)
+    assert list(six.out.glob(".marigold/tmp-*"))
+
+    os.kill(pid, number)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -number
+    assert not list(six.out.glob(".marigold/tmp-*"))
+    assert six.records() == []
+
+
 def test_what_does_not_end_within_the_grace_time_is_dropped_and_is_no_failure(six, luminance):
     scene = Scene(six, luminance, Policy(fsync=False, grace_s=0))
     scene.hears(b"p")

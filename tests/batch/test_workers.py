@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import os
+import platform
 import random
+import re
 import shutil
 import signal
 import sys
@@ -18,10 +21,18 @@ from pathlib import Path
 
 import pytest
 
+from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.head import Head
-from marigold_cli.batch.options import Policy
+from marigold_cli.batch.options import Policy, RunOptions
+from marigold_cli.batch.outcome import Outcome
+from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import FromWorker, JobDone, Warned
+from marigold_cli.batch.runner import run_batch
+from marigold_cli.batch.shift import Shift
+from marigold_cli.batch.signals import Stop
 from marigold_cli.batch.verify import status, verify
+from marigold_cli.batch.wire import TALK
+from marigold_cli.batch.worker import Leader
 from marigold_cli.errors import DeviceError, ExitCode, MarigoldError, OutputError, OutputInUseError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -190,7 +201,8 @@ def test_workers_that_always_die_before_they_begin_end_the_run(six, engine):
 def test_a_model_that_no_worker_can_load_leaves_no_trace(six, engine, luminance):
     engine.predictors = [luminance(dtype="float16"), luminance(dtype="float16")]
 
-    with pytest.raises(MarigoldError, match="float16") as caught:
+    words = rf"worker \d on {re.escape(platform.node())}: .*float16"
+    with pytest.raises(MarigoldError, match=words) as caught:
         six.run_together(engine)
 
     assert caught.value.exit_code is ExitCode.DEVICE
@@ -207,9 +219,166 @@ def test_what_breaks_one_worker_ends_the_run_in_order_and_with_its_code(six, eng
     summary = six.run_together(engine)
 
     assert (summary.exit_code, summary.stopped) == (ExitCode.OUTPUT, True)
-    assert (summary.error, summary.failed) == ("no room left", ())
+    assert (summary.error, summary.failed) == (f"worker 1 on {platform.node()}: no room left", ())
     assert status(six.out).exit_code is ExitCode.OUTPUT
     assert six.run().done + summary.done == 6
+
+
+class Once:
+    """Does something to the process that is the first to predict anything."""
+
+    def __init__(self, mark: Path, deed) -> None:
+        self.mark, self.deed = mark, deed
+
+    def __call__(self, photos) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.mark.touch(exist_ok=False)
+            self.deed()
+
+
+def be_pre_empted() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.5)  # longer than it is given
+
+
+def test_a_worker_that_is_stopped_by_another_leaves_its_photos_to_those_after_it(
+    six, engine, luminance, tmp_path
+):
+    once = Once(six.root / "stopped", be_pre_empted)
+    engine.predictors = [luminance(batch_size=1, before=once) for _ in range(2)]
+
+    summary = six.run_together(engine, replace(LAZY, grace_s=0))
+
+    assert (summary.done, summary.exit_code, engine.started) == (6, ExitCode.OK, 2)
+    (warning,) = [event.message for event in six.diary.of(Warned)]
+    assert re.match(r"worker \d on .* was stopped: SIGTERM; what was finished is safe", warning)
+    assert not any(record["alone"] for record in six.records("start"))
+
+
+def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six, engine, luminance):
+    """So that the engine that has started both begins again."""
+    engine.predictors = [
+        luminance(),
+        luminance(batch_size=1, before=Once(six.root / "x", be_pre_empted)),
+    ]
+    policy = replace(LAZY, grace_s=0)
+    options = RunOptions(out=six.out, policy=policy, party="us", run_id="this")
+    engine.options, engine.settings, engine.started = options, six.settings(), 1
+    engine.pids[engine.fork(1)] = 1
+
+    def wait_for_the_other(photos) -> None:
+        for _ in range(1000):
+            if (six.root / "x").exists():
+                return
+            time.sleep(0.01)
+
+    mine = luminance(batch_size=1, before=wait_for_the_other)
+    leader = Leader(Head(engine.store, 2), lambda: mine)
+    summary = run_batch(six.plan(), options, leader, six.diary)
+
+    assert (summary.exit_code, summary.stopped) == (ExitCode.DEVICE, True)
+    assert re.match(r"worker 1 on .* was stopped: SIGTERM", summary.error)
+    assert six.run().done + summary.done == 6
+
+
+def test_the_count_of_failures_goes_on_when_a_worker_has_died(six, engine, luminance):
+    for name in ("a.png", "b.png"):
+        (six.photos / name).write_bytes(b"no picture")
+    deadly = Once(six.root / "dead", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    engine.predictors = [luminance(batch_size=1, before=deadly)]
+    six.run_together(engine)
+
+    again, another = (
+        make_plan(six.found(), six.settings(), six.out, LAZY, run_id=name)
+        for name in ("this", "that")
+    )
+    stop = Stop(25)
+    outcome = Outcome(again, replace(LAZY, max_failures=2), stop)
+
+    assert (engine.started, again.failed, another.failed) == (2, 2, 0)
+    assert (outcome.given_up, stop.reason) == (ExitCode.PARTIAL, "2 photos failed")
+    assert Outcome(again, replace(LAZY, max_failures=3), Stop(25)).given_up is None
+
+
+def test_what_the_head_cannot_understand_ends_the_run_with_its_text(studio):
+    from torch.distributed import HashStore
+
+    shift = shift_of(studio)
+    head = Head(HashStore(), 2)
+    head.store.queue_push(TALK, f"1 {head.run} nonsense")
+
+    with head.attending(shift):
+        for _ in range(100):
+            if shift.stop.is_asked:
+                break
+            time.sleep(0.01)
+
+    assert isinstance(shift.outcome.error, ValueError)
+    assert "Expecting value" in str(shift.outcome.error)
+
+
+def shift_of(studio) -> Shift:
+    plan, stop = studio.plan(), Stop(25)
+    place = Workplace(studio.out, studio.out / ".marigold/tmp", fsync=False)
+    return Shift(plan, LAZY, place, stop, Outcome(plan, LAZY, stop), lambda event: None)
+
+
+class Gone:
+    """A store whose machine is lost."""
+
+    def set(self, key: str, value: str) -> None:
+        raise RuntimeError("Broken pipe")
+
+
+def test_a_store_that_is_gone_does_not_hide_why_the_run_ended():
+    head = Head(Gone(), 2)
+
+    with pytest.raises(DeviceError, match="no GPU"), contextlib.closing(head):
+        raise DeviceError("no GPU")
+
+
+def test_a_photo_that_hangs_its_worker_is_set_aside_though_the_worker_seems_alive(
+    six, engine, luminance
+):
+    endless = six.sha256("c.png")
+
+    def hang(photos) -> None:
+        if any(photo.digest == endless for photo in photos):
+            time.sleep(600)
+
+    engine.predictors = [luminance(batch_size=1, before=hang) for _ in range(2)]
+
+    summary = six.run_together(engine, replace(LAZY, hang_limit_s=1.5))
+
+    assert [(one.name, one.kind) for one in summary.failed] == [("c.png", "crash")]
+    assert (summary.done, summary.exit_code) == (5, ExitCode.PARTIAL)
+    told = [
+        event.event.message for event in six.diary.of(FromWorker) if hasattr(event.event, "message")
+    ]
+    assert "c.png: not one step in 1.5 s; the process is ended (--hang-limit)" in told
+
+
+def test_one_worker_that_hangs_dies_of_it_and_leaves_the_photo_marked(six, luminance, child):
+    hang = luminance(batch_size=1, before=lambda photos: time.sleep(600))
+
+    def run() -> int:
+        faulthandler.disable()
+        return six.run(replace(LAZY, hang_limit_s=0.2), hang).exit_code
+
+    code = child(run)
+
+    assert code == -signal.SIGABRT
+    assert [job.ref.name for job in six.plan().jobs if job.alone][:1] == ["a.png"]
+    assert not list(six.out.glob(".marigold/tmp-*"))
+    assert six.run().done == 6
+
+
+def test_a_worker_that_goes_slowly_is_left_alone(studio, luminance):
+    studio.shoot("a.png")
+    slow = luminance(before=lambda photos: time.sleep(0.3))
+
+    assert studio.run(replace(LAZY, hang_limit_s=0), slow).done == 1
+    assert studio.run(replace(LAZY, hang_limit_s=30, overwrite=True), slow).done == 1
 
 
 def test_too_many_failures_stop_all_workers(six, engine, luminance):

@@ -3,30 +3,26 @@
 Usage: python throughput.py [PAIRS]
 
 Fast mode on twenty 12-megapixel JPEGs, and 50 steps x 10 members on four photos; both write
-float32 npy and colour with the same checkpoint. Prints seconds of each run and their ratio.
+float32 npy and colour with the same checkpoint. Prints time and most memory of each run, their
+ratio, and how busy marigold kept the network. The loop computes in float32; marigold does so too,
+and once more in what it chooses by itself.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import subprocess
+import json
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from PIL import Image
+from measuring import MARIGOLD, Took, machine, make_photos, take_anew
 
+from marigold_cli.checkpoints.cpu import suit_cpu
 from marigold_cli.checkpoints.resolve import EMBEDDED
 
 HERE = Path(__file__).resolve().parent
-SAMPLES = HERE.parents[1] / "sample_images"
-MARIGOLD = [sys.executable, "-m", "marigold_cli", "run"]
-PHOTOS = ("astronaut", "chelsea", "coffee", "motorcycle", "palace")
 
 
 @dataclass(frozen=True)
@@ -42,62 +38,73 @@ class Mode:
 
 
 MODES = (
-    Mode("fast, 12 MP", 20, (4000, 3000), ("--fast", "--model", "tiny"), 1, 1),
-    Mode(
-        "50 x 10",
-        4,
-        (768, 576),
-        ("--steps", "50", "--ensemble", "10", "--model", "tiny"),
-        50,
-        10,
-    ),
+    Mode("fast, 12 MP", 20, (4000, 3000), ("--fast",), 1, 1),
+    Mode("50 x 10", 4, (768, 576), ("--steps", "50", "--ensemble", "10"), 50, 10),
 )
+DTYPES = dict.fromkeys(("float32", suit_cpu()))  # each once
 
 
-def make_photos(mode: Mode, folder: Path) -> None:
-    """Write different photographs of one size as JPEG."""
-    folder.mkdir()
-    for index in range(mode.photos):
-        with Image.open(SAMPLES / f"{PHOTOS[index % len(PHOTOS)]}.jpg") as sample:
-            photo = sample.convert("RGB").rotate(3 * index, Image.Resampling.BILINEAR)
-            photo.resize(mode.size, Image.Resampling.BICUBIC).save(
-                folder / f"photo{index:02}.jpg", quality=92
-            )
+@dataclass
+class Bench:
+    """Photos of a mode, and what is done with them."""
+
+    mode: Mode
+    folder: Path
+
+    def loop(self) -> Took:
+        """The plain loop."""
+        mode, photos, out = self.mode, self.folder / "photos", self.folder / "out"
+        script = [sys.executable, str(HERE / "plain_loop.py"), str(EMBEDDED["tiny"])]
+        return take_anew([*script, str(photos), str(out), str(mode.steps), str(mode.ensemble)], out)
+
+    def ours(self, dtype: str) -> tuple[Took, float]:
+        """The tool, and the share of its time after loading in which it predicted."""
+        photos, out, log = (self.folder / name for name in ("photos", "out", "log.jsonl"))
+        log.unlink(missing_ok=True)
+        run = [*MARIGOLD, "run", str(photos), "--out", str(out), "--model", "tiny"]
+        more = ["--device", "cpu", "--dtype", dtype, "--log-json", str(log)]
+        return take_anew([*run, *self.mode.options, *more], out), busy(log)
 
 
-def time_command(command: list[str], out: Path) -> float:
-    """Seconds of one whole process, its output folder empty before."""
-    shutil.rmtree(out, ignore_errors=True)
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def busy(log: Path) -> float:
+    """Share of a run's time that is prediction, from the model being loaded on."""
+    events = {event["event"]: event for event in map(json.loads, log.read_text().splitlines())}
+    ended = events["RunEnded"]
+    return float(ended["predict_s"] / (ended["seconds"] - events["ModelLoaded"]["seconds"]))
 
 
 def compare(mode: Mode, pairs: int) -> None:
-    """Run the loop and the tool in turn and print a line a pair."""
+    """Run the loop and the tool in turn and print a line for each."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        photos, out = folder / "photos", folder / "out"
-        make_photos(mode, photos)
-        ours = [*MARIGOLD, str(photos), "--out", str(out), *mode.options]
-        loop = [
-            *(sys.executable, str(HERE / "plain_loop.py"), str(EMBEDDED["tiny"])),
-            *(str(photos), str(out), str(mode.steps), str(mode.ensemble)),
-        ]
-        ratios = []
-        for pair in range(pairs):
-            theirs_s, ours_s = time_command(loop, out), time_command(ours, out)
-            ratios.append(theirs_s / ours_s)
-            print(
-                f"{mode.name} pair {pair + 1}: loop {theirs_s:.1f} s, marigold {ours_s:.1f} s, "
-                f"{theirs_s / mode.photos:.2f} and {ours_s / mode.photos:.2f} s a photo, "
-                f"ratio {ratios[-1]:.2f}",
-                flush=True,
-            )
-        print(f"{mode.name}: median ratio {median(ratios):.2f}")
+        bench = Bench(mode, Path(name))
+        make_photos(bench.folder / "photos", mode.photos, mode.size)
+        ratios: dict[str, list[float]] = {dtype: [] for dtype in DTYPES}
+        for pair in range(1, pairs + 1):
+            theirs = bench.loop()
+            tell(f"{mode.name}, pair {pair}, loop", theirs, mode.photos)
+            for dtype in DTYPES:
+                ours, share = bench.ours(dtype)
+                ratios[dtype].append(theirs.wall_s / ours.wall_s)
+                tell(f"{mode.name}, pair {pair}, marigold in {dtype}", ours, mode.photos)
+                print(
+                    f"    ratio {ratios[dtype][-1]:.2f} ({theirs.cpu_s / ours.cpu_s:.2f} of the "
+                    f"processors' time), network busy {share:.0%} of the time after loading",
+                    flush=True,
+                )
+        for dtype, found in ratios.items():
+            print(f"{mode.name}: median ratio {median(found):.2f} in {dtype}")
+
+
+def tell(what: str, took: Took, photos: int) -> None:
+    """Print what a whole process took."""
+    print(
+        f"{what}: {took.wall_s:.1f} s, {photos / took.wall_s:.2f} photos/s, "
+        f"{took.cpu_s:.1f} s of processors, {took.peak_bytes / 1e6:.0f} MB at most",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    print(machine())
     for mode in MODES:
         compare(mode, int(sys.argv[1]) if len(sys.argv) > 1 else 3)

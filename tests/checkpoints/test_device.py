@@ -58,6 +58,13 @@ def test_the_precision_that_was_asked_for_is_taken(wish: str) -> None:
     assert (choice.name, choice.dtype) == (wish, getattr(torch, wish))
 
 
+def test_a_model_may_have_a_precision_of_its_own_on_a_cpu() -> None:
+    choice = choose_dtype("auto", torch.device("cpu"), "bfloat16")
+
+    assert choice.name == "bfloat16"
+    assert choose_dtype("auto", torch.device("cuda:0"), "bfloat16").name == "float16"
+
+
 def test_an_unknown_precision_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="float32, float16, bfloat16"):
         choose_dtype("int4", torch.device("cpu"))

@@ -113,7 +113,7 @@ def test_a_loaded_checkpoint_gives_what_diffusers_gives(
     card = resolve(str(decompositions[name]))
     recipe = card.decide(PredictOptions(steps=steps, resolution=0))
 
-    (images,) = open_predictor(card, recipe, "cpu").predict([photo], lambda *_: None)
+    (images,) = open_predictor(card, recipe, "cpu", "float32").predict([photo], lambda *_: None)
 
     assert theirs.std() > 0.01
     assert np.abs(images.values - np.concatenate(list(theirs), axis=-1)).max() < 1e-4
@@ -198,4 +198,4 @@ def test_a_network_that_gives_too_few_latents_is_refused(
 
 
 def test_the_model_knows_how_many_latents_it_denoises(decompositions: dict[str, Path]) -> None:
-    assert load(resolve(str(decompositions[LIGHTING])), "cpu").channels == 12
+    assert load(resolve(str(decompositions[LIGHTING])), "cpu", "float32").channels == 12

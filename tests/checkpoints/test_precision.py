@@ -48,3 +48,14 @@ def test_torch_is_not_asked_where_it_can_know_of_no_accelerator() -> None:
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
     assert answer.stdout.split() == ["float32", "False"], answer.stderr
+
+
+def test_a_model_s_own_format_is_taken_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "version", lambda name: "2.13.0")
+    monkeypatch.setattr(device, "available_devices", lambda: ["cuda:0", "cpu"])
+    monkeypatch.setattr(device, "describe_device", lambda name: name)
+
+    places = [settle_dtype("auto", place, "bfloat16") for place in ("cpu", "cuda:0", "auto")]
+
+    assert places == ["bfloat16", "float16", "float16"]
+    assert settle_dtype("float32", "cpu", "bfloat16") == "float32"

@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from marigold_cli.checkpoints.capacity import suitable_units
 from marigold_cli.checkpoints.load import load
-from marigold_cli.checkpoints.predictor import LoadedPredictor, open_predictor, suitable_units
+from marigold_cli.checkpoints.predictor import LoadedPredictor, open_predictor
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.errors import ImageError
 from marigold_cli.files.decode import Photo
+from marigold_cli.inference.compiling import Wish
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import PredictOptions
 from marigold_cli.inference.predict import predict
@@ -52,7 +54,7 @@ class Watched(Cramped):
 
 @pytest.fixture(scope="session")
 def model(whole: Path) -> DepthModel:
-    return load(resolve(str(whole)), "cpu")
+    return load(resolve(str(whole)), "cpu", "float32")
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_an_opened_predictor_gives_the_models_depth(whole: Path, photos: Sequenc
     predictor = open_predictor(card, recipe, "cpu", "float32")
     depths = predictor.predict(photos, lambda done, total: steps.append((done, total)))
 
-    expected = predict(load(card, "cpu"), photos, recipe, predictor.units)
+    expected = predict(load(card, "cpu", "float32"), photos, recipe, predictor.units)
     assert all(np.array_equal(a.values, b.values) for a, b in zip(depths, expected, strict=True))
     assert steps[-1] == (4, 4)
 
@@ -217,3 +219,18 @@ def test_a_real_device_that_is_too_small_is_filled_with_smaller_batches(
 
     assert len(depths) == 64
     assert predictor.units < 64
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compiling", ["off", "on"])
+def test_a_gpu_gives_the_depth_of_a_cpu(
+    whole: Path, photos: Sequence[Photo], compiling: Wish
+) -> None:
+    card = resolve(str(whole))
+    recipe = card.decide(OPTIONS)
+    here = open_predictor(card, recipe, "cpu", "float32", None, 2)
+    there = open_predictor(card, recipe, "cuda", "float32", None, 2, compiling)
+
+    pairs = zip(here.predict(photos, ignore), there.predict(photos, ignore), strict=True)
+
+    assert all(np.abs(one.values - other.values).max() < 1e-3 for one, other in pairs)

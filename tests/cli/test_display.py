@@ -25,18 +25,18 @@ from marigold_cli.batch.progress import (
     StatusAsked,
     StepDone,
     StopAsked,
-    Tally,
     Warned,
 )
 from marigold_cli.batch.settings import make_settings
 from marigold_cli.batch.summary import Summary
+from marigold_cli.batch.tally import Tally
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.cli.board import Board
 from marigold_cli.cli.display import Display, Heartbeat, QuietDisplay, RichDisplay, make_display
 from marigold_cli.cli.events import JsonLog, Several, opened, to_line
 from marigold_cli.cli.wording import Course, clock, count, fit, rate, size, step
 from marigold_cli.depth import DepthKind
-from marigold_cli.errors import ExitCode, OutputError
+from marigold_cli.errors import ExitCode, OutputError, UsageError
 from marigold_cli.files.discover import Discovery, ImageRef
 from marigold_cli.inference.options import PredictOptions, Spacing
 
@@ -227,6 +227,23 @@ def test_a_log_file_is_appended_to(tmp_path: Path, events: list[Event]) -> None:
 def test_a_log_file_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--log-json"), opened(str(tmp_path)):
         pass
+
+
+def test_a_log_s_folder_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "depths" / "log.jsonl"
+
+    with opened(str(file)):
+        pass
+
+    assert file.exists()
+
+
+@pytest.mark.parametrize("name", ["marigold.json", "journal.jsonl", "journal-1of2.jsonl"])
+def test_a_log_is_not_written_into_a_run_s_own_records(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="--log-json"), opened(str(tmp_path / name)):
+        pass
+
+    assert not (tmp_path / name).exists()
 
 
 def test_numbers_are_worded_for_people() -> None:

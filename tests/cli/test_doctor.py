@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from marigold_cli import doctor
+from marigold_cli.checkpoints.cpu import suit_cpu
 from marigold_cli.doctor import Check, examine
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
@@ -26,7 +27,9 @@ def test_the_doctor_looks_at_everything_that_matters() -> None:
 
     assert checks["torch"].found == version("torch")
     assert checks["diffusers"].ok
-    assert "float32" in checks["--dtype auto"].found
+    assert checks["--dtype auto"].found.startswith(suit_cpu())
+    assert suit_cpu() in checks["cpu bfloat16"].found
+    assert {"--compile", "--compile auto"} & checks.keys()
     assert f"{torch.get_num_threads()} of " in checks["cpu threads"].found
     assert re.search(r"\d GB free", checks["disk, here"].found)
     assert {"default device", "disk, models", "extra heic", "extra raw"} <= checks.keys()

@@ -12,7 +12,7 @@ from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunO
 from marigold_cli.cli import app, job
 from marigold_cli.cli.run import run
 from marigold_cli.cli.values import duration, pixels
-from marigold_cli.files.discover import Selection
+from marigold_cli.files.selection import Selection
 from marigold_cli.files.writers import WRITERS
 from marigold_cli.inference.options import PredictOptions
 
@@ -97,7 +97,7 @@ def test_without_flags_the_defaults_are_those_of_the_options(
         (PredictOptions, {}),
         (ModelOptions, {"name"}),
         (OutputOptions, {"size"}),
-        (Policy, {"retry_failed", "max_time_s", "grace_s"}),
+        (Policy, {"retry_failed", "max_time_s", "grace_s", "hang_limit_s"}),
     ],
 )
 def test_every_option_has_its_flag(kind: type, elsewhere: set[str]) -> None:
@@ -118,7 +118,7 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
         " --format png,exr --format npy --colormap turbo --uncertainty --invert"
         " --output-size processing --grid upright --max-pixels 5M --overwrite --resume"
         " --skip-failed --check hash --no-fsync --max-failures 9 --fail-on 5% --max-time 90m"
-        " --grace 10s --batch-size 4"
+        " --grace 10s --batch-size 4 --hang-limit 2h --split ensemble --compile off"
     )
 
     call(*line.split())
@@ -140,7 +140,7 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
                 resample="bicubic",
                 reduction="mean",
             ),
-            model=ModelOptions("m", "r", "cpu", "float16", "v"),
+            model=ModelOptions("m", "r", "cpu", "float16", "v", compiling="off"),
             output=OutputOptions(
                 ("png", "exr", "npy"), "turbo", True, True, "processing", "upright"
             ),
@@ -156,6 +156,8 @@ def test_flags_reach_the_options(monkeypatch: pytest.MonkeyPatch, call: Callable
                 grace_s=10.0,
                 batch_size=4,
                 max_pixels=5_000_000,
+                hang_limit_s=7200.0,
+                split="ensemble",
             ),
         )
     ]

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -22,11 +24,12 @@ from PIL import Image
 from rich.console import Console
 
 from marigold_cli.batch.options import ModelOptions, RunOptions
-from marigold_cli.batch.progress import FromWorker, JobDone, JobStarted, StepDone, Tally
+from marigold_cli.batch.progress import FromWorker, JobDone, JobStarted, StepDone
+from marigold_cli.batch.tally import Tally
 from marigold_cli.cli.board import Board
 from marigold_cli.cli.crew import settle_device
 from marigold_cli.cli.devices import read_devices
-from marigold_cli.cli.engine import Rank, read_rank
+from marigold_cli.cli.engine import Rank, _explain, read_rank, share_cores_of_engine
 from marigold_cli.cli.events import to_line
 from marigold_cli.errors import ExitCode, UsageError
 
@@ -40,7 +43,12 @@ SITE = """
 import os, sys, time, types
 
 class Mean:
-    name, device, dtype, reason, long_edge, batch_size = "mean", "cpu", "float32", "", None, 1
+    name, device, dtype, long_edge, batch_size = "mean", "cpu", "float32", None, 1
+
+    @property
+    def reason(self):
+        import torch
+        return f"{torch.get_num_threads()} threads"
 
     def predict(self, photos, on_step):
         from marigold_cli.depth import DepthMap
@@ -56,6 +64,7 @@ room = types.ModuleType("marigold_cli.checkpoints.predictor")
 room.open_predictor = lambda *_: Mean()
 sys.modules[room.__name__] = room
 """
+CORES = len(os.sched_getaffinity(0))
 RUN = ["run", "photos", "--out", "depths", "--model", "tiny", "--dtype", "float32", "--no-fsync"]
 
 
@@ -85,7 +94,7 @@ def start(folder: Path, *line: str, **environment: str) -> subprocess.Popen[str]
 
 def finish(folder: Path, *line: str, **environment: str) -> tuple[int, str, str]:
     process = start(folder, *line, **environment)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -148,7 +157,7 @@ def test_a_killed_worker_is_started_again_and_the_run_goes_on(folder: Path, afte
     until_done(process, after)
 
     os.kill(workers_of(process)[after % 2], signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     assert "was ended by SIGKILL; what was finished is safe" in err
@@ -233,6 +242,34 @@ def test_ranks_of_an_engine_end_well_though_a_photo_fails(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_rank_on_the_cpu_takes_its_share_of_the_cores(folder: Path) -> None:
+    torchrun = ["torchrun", "--standalone", "--nproc-per-node", "1", "-m", "marigold_cli"]
+
+    line = [*torchrun, *RUN, "--device", "cpu", "-v"]
+    code, _, err = finish(folder, *line, OMP_NUM_THREADS="1")  # as torchrun itself sets it
+
+    assert code == 0, err
+    assert f"mean on cpu in float32 ({CORES} threads)" in err
+
+
+@pytest.mark.parametrize(("said", "is_heard"), [("1", False), ("3", True)])
+def test_a_number_of_threads_that_no_engine_sets_is_the_user_s(
+    said: str, is_heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    share_cores_of_engine(1)
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+
+    assert after == (1 if is_heard else CORES)
+
+
+@pytest.mark.slow
 def test_two_machines_share_the_photos_by_torchrun_s_rendezvous(folder: Path) -> None:
     node = [
         *("torchrun", "--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d"),
@@ -266,6 +303,8 @@ def test_the_readme_s_job_array_does_all_photos_between_its_tasks(folder: Path) 
         more = ["--model", "tiny", "--dtype", "float32", "--no-fsync"]
         code, _, err = finish(folder, *MARIGOLD, *command[1:], *more, **slurm)
         assert code == 0, err
+        assert f"part {task - int(first) + 1}/{last} of the photos, by SLURM_ARRAY_TASK_ID" in err
+        assert "of 12 photos; all of them with --shard 1/1" in err
 
     assert done(folder / "depths") == Counter(f"{number:02}.png" for number in range(12))
     assert finish(folder, *MARIGOLD, "status", "depths")[0] == 0
@@ -309,6 +348,8 @@ def test_devices_are_read(text: str, devices: tuple[str, ...]) -> None:
         (["--devices", "0", "--device", "cpu"], "give one of them"),
         (["--shard", "9/8"], "from 1/8 to 8/8"),
         (["--shard", ""], "from 1/8 to 8/8"),
+        (["--split", "ensemble"], "add --ensemble 10"),
+        (["--split", "ensemble", "--ensemble", "4", "--tile", "auto"], "merges members tile by"),
     ],
 )
 def test_what_means_nothing_is_refused_in_one_line(
@@ -326,7 +367,8 @@ RANK = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "TORCHELASTIC_RESTART
 
 
 def test_the_engine_says_who_one_is() -> None:
-    assert read_rank(RANK | STORE) == Rank(number=5, size=8, local=1, attempt=2)
+    assert read_rank(RANK | STORE) == Rank(5, 8, 1, attempt=2, neighbours=8)
+    assert read_rank(RANK | STORE | {"LOCAL_WORLD_SIZE": "4"}) == Rank(5, 8, 1, 2, neighbours=4)
     assert read_rank({"RANK": "5"} | STORE) is None
 
 
@@ -337,6 +379,13 @@ def test_a_number_without_a_store_to_meet_in_is_no_rank() -> None:
 @pytest.mark.parametrize(("code", "soft"), [(0, 0), (10, 0), (75, 0), (3, 3), (7, 7), (143, 143)])
 def test_a_rank_ends_with_an_error_only_when_no_photo_is_to_blame(code: int, soft: int) -> None:
     assert Rank(0, 2, 0).soften(code) == soft
+
+
+def test_a_worker_that_dies_of_a_signal_without_a_name_is_told_of_all_the_same() -> None:
+    class EndedError(Exception):
+        failures: ClassVar = {3: SimpleNamespace(exitcode=-40)}
+
+    assert str(_explain(EndedError())) == "worker 3 was ended by signal 40"
 
 
 @pytest.mark.parametrize(("wish", "device"), [("cuda", "cuda:1"), ("cpu", "cpu"), ("xpu", "xpu:1")])
@@ -384,6 +433,20 @@ def test_the_board_has_a_line_for_each_worker() -> None:
     assert any("worker 1: b.jpg · step 3/10" in line for line in lines)
 
 
+def test_the_board_says_which_members_a_worker_makes() -> None:
+    part = (2, 4, 5)
+    tally = told(
+        FromWorker(0, JobStarted("a.jpg", (0, 2, 5))),
+        FromWorker(1, JobStarted("a.jpg", part)),
+        FromWorker(1, StepDone(("a.jpg",), 3, 10, part)),
+    )
+
+    lines = drawn(tally, 70, 20)
+
+    assert any("worker 0: a.jpg: members 1 to 2" in line for line in lines)
+    assert any("worker 1: a.jpg: members 3 to 4 · step 3/10" in line for line in lines)
+
+
 def test_more_workers_than_lines_are_counted() -> None:
     tally = told(*(FromWorker(number, JobStarted(f"{number}.jpg")) for number in range(30)))
 
@@ -397,3 +460,59 @@ def test_events_of_workers_say_whose_they_are() -> None:
     line = json.loads(to_line(FromWorker(3, JobStarted("a.jpg")), 0.0))
 
     assert (line["event"], line["worker"], line["name"]) == ("JobStarted", 3, "a.jpg")
+
+
+SPLIT = ["--ensemble", "6", "--steps", "2", "--batch-size", "2", "--model", "tiny", "--no-fsync"]
+
+
+THREADS = {"OMP_NUM_THREADS": "2"}  # an engine itself says 1
+
+
+@pytest.fixture(scope="module")
+def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a photograph, and what one worker with the embedded model makes of it."""
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "photos").mkdir()
+    shutil.copy(ROOT / "sample_images/coffee.jpg", folder / "photos")
+    line = [*MARIGOLD, "run", "photos", "--out", "alone", *SPLIT]
+    code, _, err = finish(folder, *line, **THREADS)
+    assert code == 0, err
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_the_members_of_one_photo_are_spread_over_workers(
+    one_photo: Path, tmp_path: Path, is_killed: bool
+) -> None:
+    line = [*MARIGOLD, "run", "photos", "--out", str(tmp_path), *SPLIT, "--devices", "cpu:2"]
+    more = ["--split", "ensemble", "--log-json", "-"]
+    process = start(one_photo, *line, *more, **THREADS)
+
+    if is_killed:
+        assert process.stdout
+        next(text for text in process.stdout if json.loads(text)["event"] == "StepDone")
+        os.kill(workers_of(process)[1], signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+
+    assert process.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["done"] == 1
+    assert ("was ended by SIGKILL" in err) == is_killed
+    assert results(tmp_path) == results(one_photo / "alone")
+    assert not list(tmp_path.glob(".marigold/parts*"))
+    if not is_killed:
+        told = [json.loads(text) for text in out.splitlines()]
+        made = {tuple(one["part"]) for one in told if one["event"] == "PartDone"}
+        assert made == {(0, 2, 6), (2, 4, 6), (4, 6, 6)}
+
+
+@pytest.mark.slow
+def test_an_engine_s_ranks_spread_the_members_of_one_photo(one_photo: Path, tmp_path: Path) -> None:
+    torchrun = ["torchrun", "--standalone", "--nproc-per-node", "2", "-m", "marigold_cli"]
+    line = [*torchrun, "run", "photos", "--out", str(tmp_path), *SPLIT, "--device", "cpu"]
+
+    code, _, err = finish(one_photo, *line, "--split", "ensemble", **THREADS)
+
+    assert code == 0, err
+    assert results(tmp_path) == results(one_photo / "alone")
+    assert finish(one_photo, *MARIGOLD, "status", str(tmp_path))[0] == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import subprocess
@@ -9,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from marigold_cli.errors import ExitCode, ImageError, OutputError
-from marigold_cli.files.atomic import write_durably
+from marigold_cli.files.atomic import Measured, write_durably
 
 
 @pytest.fixture
@@ -346,3 +348,27 @@ def test_no_descriptor_is_kept(out: Path) -> None:
         write(out, {"a/b/c.npy/d.npy": b"x"})
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_pieces_are_written_in_order_and_measured_as_a_whole(out: Path) -> None:
+    whole = os.urandom(100_000)
+    floats = np.frombuffer(whole[:40_000], "<f4").reshape(100, 100)
+    content = Measured(iter([floats.data, b"", whole[40_000:]]))
+
+    write_durably(out, [("a.npy", content)], out / ".marigold" / "tmp")
+
+    assert (out / "a.npy").read_bytes() == whole
+    assert (content.size, content.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(out: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"the first half"
+        raise MemoryError
+
+    files = [("a.npy", b"whole"), ("b.npy", pieces())]
+
+    with pytest.raises(MemoryError):
+        write_durably(out, files, out / ".marigold" / "tmp")
+
+    assert tree(out) == set()

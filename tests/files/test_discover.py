@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from marigold_cli.errors import CollisionError, NoInputError, UsageError
 from marigold_cli.files import walk
 from marigold_cli.files.decode import SUFFIXES
-from marigold_cli.files.discover import EVERYTHING, ImageRef, Selection, discover, read_list
+from marigold_cli.files.discover import ImageRef, discover
 from marigold_cli.files.extras import HEIC, RAW
+from marigold_cli.files.listing import read_list
+from marigold_cli.files.selection import EVERYTHING, Selection
 
 Fill = Callable[[Sequence[str]], None]
 OUT = Path("depths")

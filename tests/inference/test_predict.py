@@ -11,9 +11,10 @@ from PIL import Image
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ImageError
 from marigold_cli.inference.ensemble import merge
+from marigold_cli.inference.finish import merge_members
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Noise, Spacing
-from marigold_cli.inference.predict import noise_stream, predict
+from marigold_cli.inference.predict import noise_stream, predict, predict_members
 from marigold_cli.inference.preprocess import restore
 from marigold_cli.inference.reading import Reading
 
@@ -191,6 +192,27 @@ def test_a_single_prediction_is_stretched_only_where_the_model_asks_for_it(
     low, high = as_it_is.values.min(), as_it_is.values.max()
     assert (low, high) != (0, 1)
     assert np.allclose(stretched.values, (as_it_is.values - low) / (high - low), atol=1e-5)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_members_made_apart_are_merged_to_what_one_call_gives(
+    models, make_photo, recipe, refine
+) -> None:
+    model, photo = models["trailing"], make_photo()
+    recipe = replace(recipe, ensemble=5, refine=refine)
+    seen: list[tuple[int, int]] = []
+
+    (whole,) = predict(model, [photo], recipe, batch_size=2)
+    apart = [
+        predict_members(model, photo, recipe, members, 2, lambda *steps: seen.append(steps))
+        for members in (range(2), range(2, 4), range(4, 5))
+    ]
+    merged = merge_members(model, photo, np.concatenate(apart), recipe)
+
+    assert np.array_equal(merged.values, whole.values)
+    assert np.array_equal(merged.uncertainty, whole.uncertainty)
+    assert [len(members) for members in apart] == [2, 2, 1]
+    assert seen == [(2, 4), (4, 4), (2, 4), (4, 4), (1, 2), (2, 2)]
 
 
 def test_progress_counts_every_step_of_every_unit(models, make_photo, recipe) -> None:

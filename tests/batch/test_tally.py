@@ -7,12 +7,13 @@ from marigold_cli.batch.progress import (
     JobFailed,
     JobStarted,
     ModelLoaded,
+    PartDone,
     PlanMade,
     StatusAsked,
     StepDone,
-    Tally,
     Warned,
 )
+from marigold_cli.batch.tally import Tally
 
 
 def told(*events: tuple[object, float]) -> Tally:
@@ -75,6 +76,31 @@ def test_a_photo_that_is_predicted_but_not_yet_written_is_not_counted_twice(plan
 
     assert tally.work == pytest.approx(1.5)
     assert tally.in_hand == {"2.png": 0.5}
+
+
+def test_members_that_several_workers_make_of_a_photo_are_added_up(plan):
+    first, second, last = (0, 2, 5), (2, 4, 5), (4, 5, 5)
+    events = [
+        (plan, 0),
+        (LOADED, 0),
+        (JobStarted("1.png", first), 0),
+        (JobStarted("1.png", second), 0),
+        (StepDone(("1.png",), 5, 10, first), 5),
+        (StepDone(("1.png",), 10, 10, second), 10),
+        (PartDone("1.png", second), 10),
+        (JobStarted("1.png", last), 10),
+    ]
+
+    half, whole = told(*events), told(*events, (JobDone("1.png", 1.0, ()), 20))
+    failed = told(
+        *events, (JobFailed("1.png", "memory", ""), 20), (PartDone("1.png", last, False), 21)
+    )
+
+    assert half.work == pytest.approx(0.5 * 0.4 + 0.4)
+    assert list(half.in_hand) == ["1.png: members 1 to 2", "1.png: members 5 to 5"]
+    assert (whole.finished, whole.parts) == (1, {})
+    assert (failed.failed, failed.parts) == (1, {})
+    assert "1.png: members 5 to 5" not in failed.in_hand
 
 
 def test_the_rate_follows_the_recent_past(plan):
