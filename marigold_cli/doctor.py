@@ -177,12 +177,14 @@ def _disk() -> Iterator[Check]:
     """Room where models and, by default, results go."""
     from marigold_cli.checkpoints.cache import cache_folder
 
-    yield _room("disk, models", cache_folder(), "set HF_HOME to a larger disk")
-    yield _room("disk, here", Path.cwd(), "point --out to a larger disk")
+    yield _room("disk, models", cache_folder(), "set HF_HOME to a folder with more room")
+    yield _room("disk, here", Path.cwd(), "point --out to a folder with more room")
 
 
 def _room(name: str, folder: Path, advice: str) -> Check:
     there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        return Check(name, False, f"{there} cannot be written to", advice)
     free = shutil.disk_usage(there).free
     enough = free >= _LOW_DISK
     return Check(name, enough, f"{free / 1e9:.1f} GB free at {folder}", "" if enough else advice)

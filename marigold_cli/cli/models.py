@@ -18,7 +18,7 @@ from marigold_cli.depth import Intrinsic
 
 models = typer.Typer(
     help="Models on this machine, and getting more.",
-    no_args_is_help=False,
+    no_args_is_help=True,
     rich_markup_mode="rich",
 )
 

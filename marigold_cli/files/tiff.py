@@ -134,6 +134,8 @@ def _unpack(samples: NDArray[np.generic], bits: int) -> Pixels:
 
 def _check_range(values: NDArray[np.float32]) -> Pixels:
     """Cut floats to [0, 1]; refuse those that were plainly never meant to lie there."""
+    if np.count_nonzero(np.isnan(values)) * 2 > values.size:
+        raise ImageError(Kind.FORMAT, "most float values are no numbers (NaN)")
     if np.count_nonzero(values > 1) * 2 > values.size:
         raise ImageError(
             Kind.FORMAT,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from importlib.metadata import version
@@ -44,6 +45,18 @@ def test_a_missing_model_is_no_fault_but_worth_a_word() -> None:
 
     assert check.ok
     assert "marigold models pull" in check.advice
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    (check,) = (check for check in examine() if check.name == "disk, models")
+
+    assert (check.ok, check.found) == (False, f"{tmp_path} cannot be written to")
 
 
 def test_a_version_that_is_too_old_is_found() -> None:

@@ -112,6 +112,16 @@ def test_floats_that_were_never_meant_to_end_at_1_are_refused(open_photo: Open) 
     assert failure.value.kind == "format"
 
 
+def test_floats_that_are_mostly_no_numbers_are_refused(open_photo: Open) -> None:
+    stored = np.full((10, 10, 3), np.nan, np.float32)
+    stored[:4] = 0.5
+
+    with pytest.raises(ImageError, match="no numbers") as failure:
+        open_photo(by_tifffile(stored, photometric="rgb"))
+
+    assert failure.value.kind == "format"
+
+
 def test_32_bit_integers_become_floats(open_photo: Open) -> None:
     stored = np.array([[0, 2**31, 2**32 - 1]], np.uint32)
 
