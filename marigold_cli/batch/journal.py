@@ -63,9 +63,13 @@ class Journal:
         if not try_lock(self._descriptor, fcntl.LOCK_EX):
             os.close(self._descriptor)
             raise OutputInUseError(f"{path}: another run writes to it; wait for its end")
-        with output_errors(path):
-            self._torn = _ends_torn(self._descriptor)
-            sync_folder(path.parent, fsync)
+        try:
+            with output_errors(path):
+                self._torn = _ends_torn(self._descriptor)
+                sync_folder(path.parent, fsync)
+        except BaseException:
+            os.close(self._descriptor)  # and with it the lock
+            raise
 
     def __enter__(self) -> Journal:
         return self

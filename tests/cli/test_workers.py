@@ -316,7 +316,8 @@ def test_the_readme_s_lines_for_engines_run(folder: Path) -> None:
     assert len(lines) >= 2
 
     for line in lines:
-        code, _, err = finish(folder, *shlex.split(line), "--model", "tiny", "--device", "cpu")
+        more = ["--model", "tiny", "--device", "cpu", "--dtype", "float32"]
+        code, _, err = finish(folder, *shlex.split(line), *more)
         assert code == 0, (line, err)
 
     assert len(done(folder / "depths")) == 12
