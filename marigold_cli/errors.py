@@ -51,7 +51,7 @@ _MEANINGS = {
     ExitCode.MODEL: "model not found, incomplete, or refused as unsafe",
     ExitCode.DEVICE: "device unusable",
     ExitCode.OUTPUT: "output not writable any more (disk full, read-only); stopped early",
-    ExitCode.PARTIAL: "finished, but some photos failed",
+    ExitCode.PARTIAL: "some photos failed; after --max-failures others were not tried",
     ExitCode.STOPPED: "stopped early on request; run the same line again to go on",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.plan import Job
 from marigold_cli.batch.records import Done, Failed
+from marigold_cli.batch.state import State
 from marigold_cli.errors import CollisionError, ForeignFileError, SettingsMismatchError
 from marigold_cli.files.discover import ImageRef
 
@@ -65,6 +67,31 @@ def refuse(decisions: Sequence[Decision], out: Path) -> None:
             f"replace ({len(rivals)} such photos); choose another --out, or --overwrite to "
             "replace it"
         )
+
+
+def find_foreign(job: Job, state: State, out: Path) -> tuple[str, ...]:
+    """Files at the job's outputs that no run of ours has recorded."""
+    paths = [output.path for output in job.outputs if output.path not in state.owners]
+    return tuple(path for path in paths if os.path.lexists(out / path))
+
+
+def find_rival(job: Job, state: State) -> str:
+    """A photo of another folder, still there, that the job's outputs belong to; empty: none."""
+    for output in job.outputs:
+        entry = state.entries.get(state.owners.get(output.path, ""))
+        if entry and entry.done and _is_another(entry.done.path, job.ref.path):
+            return entry.done.path
+    return ""
+
+
+def _is_another(known: str, path: Path) -> bool:
+    """Whether a recorded photo is still there, and another file than the one at the path."""
+    if not known or Path(known) == path.absolute():
+        return False
+    try:
+        return Path(known).exists() and not path.samefile(known)
+    except OSError:  # the run itself will meet and name it
+        return True
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -24,6 +24,18 @@ def get(fields: Fields, key: str, kind: type[_Value]) -> _Value:
     return value
 
 
+def get_or(fields: Fields, key: str, default: _Value) -> _Value:
+    """Take one value, or the one that stands for what an earlier version did not write.
+
+    Raises:
+        TypeError: it is of another type.
+    """
+    value = fields.get(key, default)
+    if not isinstance(value, type(default)):
+        raise TypeError(key)
+    return value
+
+
 def get_list(value: Json) -> list[Json]:
     """Take a list.
 

@@ -29,6 +29,7 @@ from marigold_cli.files.disk import output_errors, read_plain, sync_folder, writ
 
 BINDING = "marigold.json"
 HIDDEN = ".marigold"
+LOCK = "lock"  # in the hidden folder
 
 _STALE_S = 86_400.0  # another machine's unfinished files are swept when so old [s]
 _NO_LINK = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -151,7 +152,7 @@ def occupied(out: Path, fsync: bool, party: str | None = None) -> Iterator[Workp
     with output_errors(out):
         _make_folders(out, fsync)
         _make_private(hidden)
-    with admitted(hidden / "lock", party) as is_first:
+    with admitted(hidden / LOCK, party) as is_first:
         if is_first:
             _sweep(hidden)
         temporary = hidden / f"tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

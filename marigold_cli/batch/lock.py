@@ -13,10 +13,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from marigold_cli.errors import OutputInUseError
+from marigold_cli.errors import ForeignFileError, OutputInUseError
 from marigold_cli.files.disk import open_plain, output_errors
 
 _TRIES = 20  # the first of a party is alone for a moment
+_LOOKS = 3  # who only looks whether it is held holds it for a moment too
 _PAUSE_S = 0.05
 
 
@@ -40,6 +41,25 @@ def admitted(path: Path, party: str | None) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether somebody is at work; False also where that cannot be seen, or nobody ever was.
+
+    To look takes the lock for a moment, so whoever finds it taken looks once more.
+    """
+    try:
+        descriptor = open_plain(path, os.O_RDWR)
+    except (OSError, ForeignFileError):
+        return False
+    try:
+        for _ in range(_LOOKS):
+            if try_lock(descriptor, fcntl.LOCK_EX):
+                return False
+            time.sleep(_PAUSE_S)
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def try_lock(descriptor: int, kind: int) -> bool:
     """Lock an open file without waiting; True also where there are no locks."""
     try:
@@ -52,9 +72,11 @@ def try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _be_alone(descriptor: int, path: Path) -> bool:
-    if not try_lock(descriptor, fcntl.LOCK_EX):
-        raise _in_use(path)
-    return True
+    for _ in range(_LOOKS):
+        if try_lock(descriptor, fcntl.LOCK_EX):
+            return True
+        time.sleep(_PAUSE_S)
+    raise _in_use(path)
 
 
 def _join(descriptor: int, path: Path, party: str) -> bool:

@@ -53,9 +53,14 @@ class Outcome:
         self._judge()
 
     @property
+    def remaining(self) -> int:
+        """Jobs that have not come to an end."""
+        return max(0, len(self.plan.jobs) - self.done - len(self.failed))
+
+    @property
     def is_short(self) -> bool:
         """Whether jobs are left undone."""
-        return self.done + len(self.failed) < len(self.plan.jobs)
+        return self.remaining > 0
 
     @property
     def failures(self) -> tuple[Failure, ...]:

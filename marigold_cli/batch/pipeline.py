@@ -19,7 +19,7 @@ from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.parts import Parts
 from marigold_cli.batch.plan import Job, Part
 from marigold_cli.batch.predictor import Predictor, name_device, units_of
-from marigold_cli.batch.records import Failed, Fits, Made, Start
+from marigold_cli.batch.records import Failed, Fits, Made, Start, Void
 from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.signals import Dropped
 from marigold_cli.batch.stages import Loaded, Predicted, check_depth, commit, failure_of, load
@@ -224,7 +224,10 @@ class Pipeline:
         job = predicted.origin.job
         try:
             # the start record tells a later run that a file without a done record is ours
-            self.journal.settle(self._marks.pop(job))
+            mark = self._marks.pop(job)
+            if job.reason == "overwrite":  # its older record counts until its files are replaced
+                mark = self.journal.note(Void(job.ref.name))
+            self.journal.settle(mark)
             done = commit(predicted, self.shift.plan, self.predictor, self.shift.place)
         except Exception as error:
             self._fail(job, failure_of(job.ref.name, error))

@@ -79,13 +79,16 @@ class Plan:
         unread: Folders that cannot be read.
         left_out: Photos in folders that need an extra which is not installed.
         is_news: Whether the journal must hear of this plan even if there is no job: of records, or
-            of other unread folders than the last time.
+            of other folders unread or photos set aside than the last time.
+        told: The exit code that the journal tells of the last run; None: there was none.
+        total: Photos that are taken, and others whose results are there.
+        aside: Photos of earlier runs without a valid result that are not taken any more.
         bad_lines: Lines of the journals that could not be read.
         versions: Of the libraries that the last run was made with, by name.
         shard: The part of the photos that is looked after, "3/8"; empty: all.
         run_id: What tells the same run, begun once more because a worker died, from another one;
             empty: it never is.
-        goes_on: Whether this is such a run.
+        goes_on: Whether this is such a run, or one that ends an overwrite which was interrupted.
         finished: Photos that it had computed already; they are not among the skipped.
         failed: Photos passed over that have failed in it.
         crashes: Times that a process died with a photo in flight which is not finished since.
@@ -102,6 +105,9 @@ class Plan:
     unread: tuple[Failure, ...] = ()
     left_out: Mapping[Extra, int] = field(default_factory=dict)
     is_news: bool = True
+    told: int | None = None
+    total: int = 0
+    aside: tuple[str, ...] = ()
     bad_lines: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     shard: str = ""

@@ -5,7 +5,6 @@ Nothing is written here; `marigold run --dry-run` prints exactly this.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +12,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from marigold_cli.batch.decision import Decision, refuse
+from marigold_cli.batch.decision import Decision, find_foreign, find_rival, refuse
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import check_binding, check_place
 from marigold_cli.batch.journal import fold
 from marigold_cli.batch.options import Policy
 from marigold_cli.batch.plan import Job, Plan, outputs_for
-from marigold_cli.batch.records import Done, Failed, Void
+from marigold_cli.batch.records import Done, Failed, Run, Void
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.shard import Shard, named
-from marigold_cli.batch.state import Entry, State
-from marigold_cli.batch.verify import compare_hash
+from marigold_cli.batch.state import Entry, State, Stint
+from marigold_cli.batch.verify import compare_hash, look
+from marigold_cli.batch.versions import versions
 from marigold_cli.errors import ImageError, Kind, RefusedError
 from marigold_cli.files.discover import Discovery, ImageRef
-from marigold_cli.files.names import Output
 from marigold_cli.files.source import read_source, trusted_time
 
 _CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
@@ -64,13 +63,17 @@ def make_plan(
         raise RefusedError(f"{out}: no journal to resume from; leave out --resume to begin")
     if not policy.overwrite:
         check_binding(out, settings)
+    others = sorted(state.entries.keys() - {ref.name for ref in found.photos})
     if shard:
         found = replace(found, photos=tuple(ref for ref in found.photos if shard.takes(ref)))
     planner = _Planner(state, settings, fingerprint(settings), out, policy, named(shard), run_id)
     with ThreadPoolExecutor(_THREADS) as pool:
         decisions = list(pool.map(planner.decide, found.photos))
+        are_whole = list(pool.map(planner.has_results, others))
     refuse(decisions, out)
-    return planner.gather(decisions, found)
+    aside = [name for name, is_whole in zip(others, are_whole, strict=True) if not is_whole]
+    total = len(decisions) + (0 if shard else len(others) - len(aside))
+    return replace(planner.gather(decisions, found, aside), total=total)
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,25 @@ class _Planner:
     run_id: str
 
     @cached_property
+    def before(self) -> Stint | None:
+        """The last run over the same photos."""
+        return self.state.stints.get(self.shard)
+
+    @cached_property
     def goes_on(self) -> bool:
         """Whether this very run has begun before."""
-        stint = self.state.stints.get(self.shard)
-        return bool(self.run_id) and stint is not None and stint.run.id == self.run_id
+        return bool(self.run_id) and self.before is not None and self.before.run.id == self.run_id
 
     @cached_property
     def finished(self) -> set[str]:
         """Photos that it had brought to an end."""
-        return self.state.stints[self.shard].finished if self.goes_on else set()
+        return self.before.finished if self.before and self.goes_on else set()
+
+    @cached_property
+    def made_anew(self) -> set[str] | None:
+        """Photos that an overwrite had brought to an end when it stopped; None: there is none."""
+        run = Run(self.fingerprint, 0, versions(), overwrite=self.policy.overwrite)
+        return self.before.finished if self.before and self.before.goes_on_in(run) else None
 
     def decide(self, ref: ImageRef) -> Decision:
         """Find this photo's line in the decision table."""
@@ -100,40 +113,52 @@ class _Planner:
         if ref.name in self.finished and (entry.done or entry.failed):
             failure = entry.failed.failure if entry.failed else None
             return Decision(ref, failure=failure, is_finished=failure is None)
-        outputs = outputs_for(ref, self.settings)
-        job = self._job(ref, entry, outputs)
-        if self.policy.overwrite and not (self.goes_on and entry.alone >= _CRASHES):
-            return Decision(ref, self._again(job, entry))
+        job = self._job(ref, entry)
+        if self.policy.overwrite:
+            return self._decide_anew(job, entry)
         if entry.done:
             decision = self._decide_done(job, entry.done)
-            return replace(decision, rival=self._rival(decision.job))
+            rival = find_rival(decision.job, self.state) if decision.job else ""
+            return replace(decision, rival=rival)
         if entry.alone >= _CRASHES:
             return self._quarantine(job, entry)
         if entry.failed and not self._may_retry(job, entry):
             return Decision(ref, failure=entry.failed.failure)
-        foreign = tuple(self._foreign(entry, outputs))
-        return Decision(ref, job, foreign=foreign, rival=self._rival(job))
+        is_begun = self.fingerprint in entry.fingerprints  # killed between files and record
+        foreign = () if is_begun else find_foreign(job, self.state, self.out)
+        return Decision(ref, job, foreign=foreign, rival=find_rival(job, self.state))
+
+    def has_results(self, name: str) -> bool:
+        """Whether a photo that is not taken has its results still."""
+        done = self.state.entries[name].done
+        return done is not None and not any(look(self.out, file) for file in done.outputs)
+
+    def _decide_anew(self, job: Job, entry: Entry) -> Decision:
+        """What becomes of a photo whatever is there, but for what this overwrite has made."""
+        if (self.goes_on or self.made_anew is not None) and entry.alone >= _CRASHES:
+            return self._quarantine(job, entry)
+        if entry.done and job.ref.name in (self.made_anew or ()):
+            return self._decide_done(job, entry.done)
+        is_foreign = job.reason == "new" and find_foreign(job, self.state, self.out)
+        is_anew = entry.done or is_foreign
+        return Decision(job.ref, replace(job, reason="overwrite") if is_anew else job)
 
     def _entry(self, ref: ImageRef) -> Entry:
         return self.state.entries.get(ref.name, Entry())
 
-    def _job(self, ref: ImageRef, entry: Entry, outputs: tuple[Output, ...]) -> Job:
+    def _job(self, ref: ImageRef, entry: Entry) -> Job:
         is_begun = self.fingerprint in entry.fingerprints or entry.paths
         failed_by = entry.failed.kind if entry.failed else None
         size, mtime_ns = _stat(ref.path)
         return Job(
             ref,
-            outputs,
+            outputs_for(ref, self.settings),
             reason="failed before" if entry.failed else "interrupted" if is_begun else "new",
             attempt=entry.attempts + 1,
             alone=entry.crashes > 0 or failed_by == Kind.CRASH,
             size=size,
             mtime_ns=mtime_ns,
         )
-
-    def _again(self, job: Job, entry: Entry) -> Job:
-        is_new = not any(os.path.lexists(self.out / one.path) for one in job.outputs)
-        return job if is_new and not entry.done else replace(job, reason="overwrite")
 
     def _quarantine(self, job: Job, entry: Entry) -> Decision:
         message = (
@@ -167,7 +192,7 @@ class _Planner:
         """Whether all outputs that these settings ask for are there, as far as is checked."""
         if {output.path for output in job.outputs} != {file.path for file in done.outputs}:
             return False
-        if any(_stat(self.out / file.path)[0] != file.size for file in done.outputs):
+        if any(look(self.out, file) for file in done.outputs):
             return False
         return self.policy.check == "stat" or not any(
             compare_hash(self.out, file) for file in done.outputs
@@ -179,32 +204,15 @@ class _Planner:
             return True
         return self.policy.retry_failed and failed.kind != Kind.CRASH
 
-    def _foreign(self, entry: Entry, outputs: tuple[Output, ...]) -> Iterator[str]:
-        """Files at the targets that no run of ours can have written."""
-        is_begun = self.fingerprint in entry.fingerprints  # killed between files and record
-        for output in outputs:
-            is_ours = is_begun or output.path in self.state.owners
-            if not is_ours and os.path.lexists(self.out / output.path):
-                yield output.path
-
-    def _rival(self, job: Job | None) -> str:
-        """A photo of another folder, still there, that the job's outputs belong to."""
-        if job is None:
-            return ""
-        for output in job.outputs:
-            owner = self.state.entries.get(self.state.owners.get(output.path, ""), Entry()).done
-            if owner and _is_another(owner.path, job.ref.path):
-                return owner.path
-        return ""
-
-    def gather(self, decisions: Sequence[Decision], found: Discovery) -> Plan:
+    def gather(self, decisions: Sequence[Decision], found: Discovery, aside: list[str]) -> Plan:
         """Sort the decisions into a plan."""
         jobs = tuple(decision.job for decision in decisions if decision.job)
         idle = [one for one in decisions if not one.job and not one.failure]
         failures = [one for one in decisions if one.failure and self.goes_on]
         records = (*self._void(jobs), *(one.record for one in decisions if one.record))
         unread = tuple(Failure(one.name, one.kind, one.message) for one in found.unread)
-        is_unknown = bool(self.shard) and self.shard not in self.state.stints
+        is_unknown = self.before is None and bool(self.shard or self.state.run)
+        is_other = (unread, {*aside}) != (self.state.unread, self.state.aside)
         return Plan(
             jobs=jobs,
             skipped=tuple(one.ref for one in idle if not one.is_finished),
@@ -214,39 +222,33 @@ class _Planner:
             records=records,
             unread=unread,
             left_out=found.left_out,
-            is_news=bool(jobs or records) or unread != self.state.unread or is_unknown,
+            is_news=bool(jobs or records) or is_unknown or is_other,
+            aside=tuple(aside),
+            told=self.before.code if self.before else None,
             bad_lines=self.state.bad_lines,
             versions=self.state.run.versions if self.state.run else {},
             shard=self.shard,
             run_id=self.run_id,
-            goes_on=self.goes_on,
+            goes_on=self.goes_on or self.made_anew is not None,
             finished=sum(one.is_finished for one in idle),
             failed=sum(bool(one.record) or one.ref.name in self.finished for one in failures),
             crashes=sum(self._entry(job.ref).crashes for job in jobs),
             latest=self.state.latest,
-            units={
-                device: units
-                for (fp, device), units in self.state.units.items()
-                if fp == self.fingerprint
-            },
+            units=self.state.units_under(self.fingerprint),
         )
 
     def _void(self, jobs: Sequence[Job]) -> Iterator[Void]:
-        """Stop older records from counting whose outputs are about to be replaced."""
-        names = {job.ref.name for job in jobs}
-        names |= {self.state.owners.get(one.path, "") for job in jobs for one in job.outputs}
-        known = self.state.entries.items()
-        return (Void(name) for name, entry in known if name in names and entry.done)
+        """Stop older records from counting whose outputs are about to be replaced.
 
-
-def _is_another(known: str, path: Path) -> bool:
-    """Whether a recorded photo is still there, and another file than the one at the path."""
-    if not known or Path(known) == path.absolute():
-        return False
-    try:
-        return Path(known).exists() and not path.samefile(known)
-    except OSError:  # the run itself will meet and name it
-        return True
+        What is overwritten by its like counts until its turn has come.
+        """
+        done = {name: entry.done for name, entry in self.state.entries.items() if entry.done}
+        for job in jobs:
+            name = job.ref.name
+            rivals = {self.state.owners.get(one.path, name) for one in job.outputs} - {name}
+            if name in done and (job.reason != "overwrite" or done[name].fp != self.fingerprint):
+                rivals.add(name)
+            yield from (Void(one) for one in sorted(rivals) if one in done)
 
 
 def _stat(path: Path) -> tuple[int, int]:

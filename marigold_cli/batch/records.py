@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.fields import Fields, get, get_list, get_object
+from marigold_cli.batch.fields import Fields, get, get_list, get_object, get_or
 from marigold_cli.batch.settings import Json
 
 
@@ -45,8 +45,10 @@ class Run:
         about: Host, device and command line, for people.
         shard: The part of the photos that it looks after, "3/8"; empty: all.
         worker: Which of the run's workers begins; None: the run itself.
-        id: The same when a run begins once more because one of its workers died; empty: it never
-            does.
+        id: The same when it begins once more because a worker died; empty: it never does.
+        total: Photos that it takes, and others whose results are there; 0: not recorded.
+        aside: Photos without a valid result that it does not take any more.
+        overwrite: Whether it computes anew what had been done before it.
     """
 
     fp: str
@@ -57,21 +59,26 @@ class Run:
     shard: str = ""
     worker: int | None = None
     id: str = ""
+    total: int = 0
+    aside: tuple[str, ...] = ()
+    overwrite: bool = False
     ev: ClassVar[str] = "run"
 
     @classmethod
     def read(cls, fields: Fields) -> Run:
         """Take what a later run or a status needs."""
-        versions = fields.get("versions")
-        known = versions.items() if isinstance(versions, dict) else ()
+        versions = get_object(fields.get("versions", {}))
         worker = fields.get("worker")
         return cls(
             fp=get(fields, "fp", str),
             jobs=get(fields, "jobs", int),
-            versions={name: str(version) for name, version in known},
-            shard=get(fields, "shard", str) if "shard" in fields else "",
+            versions={name: str(version) for name, version in versions.items()},
+            shard=get_or(fields, "shard", ""),
             worker=worker if isinstance(worker, int) else None,
-            id=get(fields, "id", str) if "id" in fields else "",
+            id=get_or(fields, "id", ""),
+            total=get_or(fields, "total", 0),
+            aside=tuple(map(str, get_list(fields.get("aside", [])))),
+            overwrite=get_or(fields, "overwrite", False),
         )
 
 
@@ -93,9 +100,8 @@ class Start:
     @classmethod
     def read(cls, fields: Fields) -> Start:
         """Read the fields of a line."""
-        part = get(fields, "part", str) if "part" in fields else ""
         name, alone = get(fields, "input", str), get(fields, "alone", bool)
-        return cls(name, get(fields, "fp", str), alone, part)
+        return cls(name, get(fields, "fp", str), alone, get_or(fields, "part", ""))
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ class Done:
             batch_used=get(fields, "batch_used", int),
             secs=float(secs) if isinstance(secs, int | float) else 0.0,
             outputs=tuple(OutputFile.read(get_object(one)) for one in get_list(fields["outputs"])),
-            path=get(fields, "path", str) if "path" in fields else "",
+            path=get_or(fields, "path", ""),
         )
 
 

@@ -59,9 +59,10 @@ def run_batch(
     stop = Stop(options.policy.grace_s, options.policy.max_time_s)
     outcome = Outcome(plan, options.policy, stop)
     _announce(plan, tell)
-    if plan.is_news or has_leftovers(options.out):
+    is_news = plan.is_news or plan.told not in (None, outcome.exit_code)
+    if is_news or has_leftovers(options.out):
         with tidy(), occupied(options.out, options.policy.fsync, options.party) as place:
-            if plan.is_news:
+            if is_news:
                 outcome = _run(outcome, place, crew, tell, replan)
     if stop.is_late and not outcome.done:
         tell(Warned("no photo was finished in time; give more --max-time or --grace"))
@@ -147,6 +148,7 @@ def _summarise(outcome: Outcome, seconds: float) -> Summary:
         signal=stop.signal,
         error=None if outcome.error is None else str(outcome.error),
         predict_s=outcome.predict_s,
+        remaining=outcome.remaining,
         left_out={extra.name: number for extra, number in plan.left_out.items()},
     )
 

@@ -84,15 +84,17 @@ class Shift:
             about={**about},
             shard=plan.shard,
             id=plan.run_id,
+            total=plan.total,
+            aside=plan.aside,
+            overwrite=self.policy.overwrite,
         )
         mark = journal.note(run)
         for record in plan.records:
             mark = journal.note(record)
         journal.settle(mark)
-        is_anew = self.policy.overwrite and not plan.goes_on
-        if is_anew or changes(plan.versions):
+        if (self.policy.overwrite and not plan.goes_on) or changes(plan.versions):
             clear(self.place.root, plan.shard)
-        bind(self.place, plan.settings, is_anew)
+        bind(self.place, plan.settings, self.policy.overwrite)
 
     @contextlib.contextmanager
     def _steered(self, journal: Journal) -> Iterator[None]:

@@ -83,7 +83,7 @@ def load(job: Job, policy: DecodePolicy) -> Loaded:
     """Read a photo once; hash and pixels come from the same bytes."""
     now_ns = time.time_ns()
     source = read_source(job.ref.path)
-    photo = decode(source, job.ref.name, policy)
+    photo = decode(source, str(job.ref.path), policy)  # as the messages of reading name it
     origin = Origin(
         job=job,
         photo_size=photo.size,

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
 from marigold_cli.batch.shard import siblings
+from marigold_cli.errors import ExitCode
 
 _Flight: TypeAlias = tuple[str, str]  # a photo, and which part of it; empty: all
 
@@ -44,11 +45,31 @@ class Stint:
         run: Its beginning.
         end: How it ended; None: it goes on, or died.
         finished: Photos that came to an end in it, good or bad.
+        begun: Photos that were begun since its beginning was last recorded.
     """
 
     run: Run
     end: End | None = None
     finished: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+
+    @property
+    def code(self) -> int:
+        """The exit code that it has recorded, or that says that it has not ended."""
+        return self.end.code if self.end else int(ExitCode.STOPPED)
+
+    @property
+    def remaining(self) -> int:
+        """Photos that it meant to compute and that have not come to an end."""
+        return max(0, self.run.jobs - len(self.begun & self.finished))
+
+    def goes_on_in(self, run: Run) -> bool:
+        """Whether another run is this one, begun once more, or an overwrite that ends this one."""
+        if run.id and run.id == self.run.id:
+            return True
+        if not (run.overwrite and self.run.overwrite) or (self.end and not self.remaining):
+            return False
+        return (run.fp, run.versions) == (self.run.fp, self.run.versions)
 
 
 @dataclass
@@ -61,6 +82,7 @@ class State:
         bad_lines: Lines that could not be read: torn by a crash, or damaged.
         stints: The last runs by shard, the latest at the end; one named "" is of all photos.
         latest: When the last record was written [s since 1970].
+        aside: Photos without a valid result that the last run did not take any more.
         units: Members of photos that fit a device together, by settings and device, where it had
             to be found out.
     """
@@ -70,6 +92,7 @@ class State:
     bad_lines: int = 0
     stints: dict[str, Stint] = field(default_factory=dict)
     latest: float = 0.0
+    aside: set[str] = field(default_factory=set)
     units: dict[tuple[str, str], int] = field(default_factory=dict)
     _writers: dict[int, Run] = field(default_factory=dict)  # how each began
     _flights: dict[_Flight, tuple[int, bool]] = field(default_factory=dict)  # whose, alone?
@@ -88,10 +111,25 @@ class State:
         return [known.get(shard) for shard in siblings(self.run.shard)]
 
     @property
+    def unbegun(self) -> tuple[str, ...]:
+        """Parts of the last split that no run has begun."""
+        parts = siblings(self.run.shard) if self.run else ()
+        return tuple(part for part in parts if part not in self.stints)
+
+    @property
     def unread(self) -> tuple[Failure, ...]:
         """Folders that the last run could not read."""
         unread = {one.name: one for end in self.ends if end for one in end.unread}
         return tuple(unread.values())
+
+    @property
+    def counted(self) -> dict[str, Entry]:
+        """The entries that the last run has to answer for."""
+        return {name: one for name, one in self.entries.items() if name not in self.aside}
+
+    def units_under(self, fp: str) -> dict[str, int]:
+        """Members of photos that fit a device together, by device, with these settings."""
+        return {device: units for (one, device), units in self.units.items() if one == fp}
 
     def entry(self, name: str) -> Entry:
         """The entry of a photo, made if need be."""
@@ -131,8 +169,9 @@ class State:
         split = siblings(run.shard)
         self.stints = {shard: stint for shard, stint in self.stints.items() if shard in split}
         stint = self.stints[run.shard] = Stint(run)
-        if before and run.id and before.run.id == run.id:
+        if before and before.goes_on_in(run):
             stint.finished = before.finished
+        self.aside = set(run.aside)
 
     def _stint(self, writer: int) -> Stint | None:
         run = self._writers.get(writer)
@@ -156,6 +195,7 @@ class State:
     ) -> None:
         for flight in [flight for flight in self._flights if flight[0] == name]:
             del self._flights[flight]
+        self.aside.discard(name)
         entry = self.entry(name)
         entry.done, entry.failed = done, failed
         entry.attempts = failed.attempt if failed else 0
@@ -179,6 +219,8 @@ class State:
             self._flights.pop(flight, None)
             return
         self.entry(record.input).fingerprints.add(record.fp)
+        if stint := self._stint(writer):
+            stint.begun.add(record.input)
         if self._flights.get(flight, (writer, True))[0] != writer:
             self._crash([flight])  # it is given to another only when its first worker is dead
         self._flights[flight] = (writer, record.alone)

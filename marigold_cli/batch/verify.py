@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.folder import read_binding
+from marigold_cli.batch.folder import HIDDEN, LOCK, read_binding
 from marigold_cli.batch.journal import fold
+from marigold_cli.batch.lock import is_held
 from marigold_cli.batch.records import End, OutputFile
 from marigold_cli.batch.settings import Json
 from marigold_cli.batch.state import State
@@ -44,19 +45,32 @@ class Status:
         damaged: Outputs that are missing or have another size.
         failed: Photos without a valid output, and folders that the last run could not read.
         unfinished: Photos that were begun and neither finished nor failed since.
+        aside: Photos without a valid output that the last run did not take any more; they are not
+            among those above.
+        total: Photos that the folder is to hold when all is done; None: not recorded.
+        remaining: Photos that the last run meant to compute and has not come to yet.
         fingerprint: What the folder is bound to; None: nothing.
         settings: The same in words.
         bad_lines: Lines of the journals that could not be read.
-        exit_code: What the last run ended with, or would have if it had been let to its end.
+        is_running: Whether somebody is at work in the folder, as far as can be seen.
+        is_ended: Whether the last run came to an end in order, or every part of the last split.
+        unbegun: Parts of the last split that no run has begun.
+        exit_code: What the last run ended with; "stopped" where it has not ended.
     """
 
     done: int
     damaged: tuple[Damage, ...]
     failed: tuple[Failure, ...]
     unfinished: tuple[str, ...]
+    aside: tuple[str, ...]
+    total: int | None
+    remaining: int
     fingerprint: str | None
     settings: dict[str, Json]
     bad_lines: int
+    is_running: bool
+    is_ended: bool
+    unbegun: tuple[str, ...]
     exit_code: ExitCode
 
 
@@ -66,24 +80,32 @@ def status(out: Path) -> Status:
     Raises:
         NoInputError: there is no journal.
     """
+    is_running = is_held(out / HIDDEN / LOCK)  # asked first: its end is recorded before it leaves
     state, binding = _fold(out), read_binding(out)
-    done = {name: entry.done for name, entry in state.entries.items() if entry.done}
+    entries = state.counted
+    done = {name: entry.done for name, entry in entries.items() if entry.done}
     damaged = [
         Damage(name, file.path, kind)
         for name, record in done.items()
         for file in record.outputs
-        if (kind := _look(out, file))
+        if (kind := look(out, file))
     ]
-    failed = tuple(entry.failed.failure for entry in state.entries.values() if entry.failed)
-    open_ends = [name for name, one in state.entries.items() if not one.done and not one.failed]
+    failed = tuple(entry.failed.failure for entry in entries.values() if entry.failed)
+    open_ends = [name for name, one in entries.items() if not one.done and not one.failed]
     return Status(
         done=len(done) - len({damage.name for damage in damaged}),
         damaged=tuple(damaged),
         failed=(*state.unread, *failed),
         unfinished=tuple(open_ends),
+        aside=tuple(sorted(state.aside)),
+        total=_total(state, len(done) + len(failed)),
+        remaining=sum(stint.remaining for stint in state.stints.values()),
         fingerprint=binding.fingerprint if binding else None,
         settings=binding.settings if binding else {},
         bad_lines=state.bad_lines,
+        is_running=is_running,
+        is_ended=None not in state.ends,
+        unbegun=state.unbegun,
         exit_code=_exit_code(state, bool(damaged), bool(state.unread or failed)),
     )
 
@@ -97,13 +119,13 @@ def verify(out: Path) -> list[Damage]:
     state, binding = _fold(out), read_binding(out)
     outputs = [
         (name, file)
-        for name, entry in state.entries.items()
+        for name, entry in state.counted.items()
         if entry.done
         for file in entry.done.outputs
     ]
     with ThreadPoolExecutor(_THREADS) as pool:
         kinds = pool.map(
-            lambda output: _look(out, output[1]) or compare_hash(out, output[1]), outputs
+            lambda output: look(out, output[1]) or compare_hash(out, output[1]), outputs
         )
         damaged = [
             Damage(name, file.path, kind)
@@ -121,8 +143,8 @@ def _fold(out: Path) -> State:
     return state
 
 
-def _look(out: Path, file: OutputFile) -> str | None:
-    """What a look at the folder tells of an output's damage."""
+def look(out: Path, file: OutputFile) -> str | None:
+    """Look for one output, and read nothing: None when it seems whole, else "missing" or "size"."""
     if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts:
         return "missing"  # no run writes such a path, so nothing outside is looked at
     try:
@@ -153,6 +175,12 @@ def _stale(state: State, out: Path) -> Iterator[Damage]:
     for path, name in state.owners.items():
         if state.entries[name].done is None and (out / path).exists():
             yield Damage(name, path, "stale")
+
+
+def _total(state: State, known: int) -> int | None:
+    """Photos that the folder is to hold; never fewer than are known of."""
+    totals = [stint.run.total for stint in state.stints.values()]
+    return max(known, sum(totals)) if all(totals) and not state.unbegun else None
 
 
 def _exit_code(state: State, is_damaged: bool, has_failures: bool) -> ExitCode:

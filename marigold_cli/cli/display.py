@@ -33,6 +33,9 @@ class Display(Protocol):
     def note(self, text: str) -> None:
         """Hear what a user should know in any case but a quiet one."""
 
+    def answer(self) -> None:
+        """Say how far things are, for one who asks."""
+
     def observe(self, event: Event) -> None:
         """Hear what has happened."""
 
@@ -62,6 +65,9 @@ class QuietDisplay:
     def note(self, text: str) -> None:
         """Keep quiet."""
 
+    def answer(self) -> None:
+        """Keep quiet."""
+
     def observe(self, event: Event) -> None:
         """Print a line for a failure."""
         if isinstance(event, progress.FromWorker):
@@ -84,6 +90,16 @@ class TalkingDisplay(QuietDisplay):
         self._verbosity = verbosity
         self.tally = Tally()
         self.course = Course()
+        self._stage = "starting"
+        self._is_waiting = True  # for a model that can begin
+
+    def stage(self, text: str) -> None:
+        """Keep it for who asks."""
+        self._stage = text
+
+    def answer(self) -> None:
+        """Print how far things are."""
+        self.note(self.line())
 
     def note(self, text: str) -> None:
         """Print a line."""
@@ -108,6 +124,7 @@ class TalkingDisplay(QuietDisplay):
 
     def _tell(self, event: Event, who: str = "") -> None:
         """Print a line, if there is anything to say."""
+        self._is_waiting &= not isinstance(event, progress.ModelLoaded | progress.RunEnded)
         match event:
             case progress.PlanMade(plan):
                 before = len(plan.skipped) + plan.finished
@@ -123,12 +140,16 @@ class TalkingDisplay(QuietDisplay):
                 again = "; a second signal stops at once" if reason.startswith("SIG") else ""
                 self.note(f"stopping: {reason}; the photos in hand may still finish{again}")
             case progress.StatusAsked():
-                self.note(self.line())
+                self.answer()
 
     def line(self) -> str:
-        """Return how far the run is, in one line."""
+        """Return how far the run is, in one line, and what is done before there is any work."""
+        if not self.tally.total:
+            return self._stage
         words = [pace(self.tally), counts(self.tally)]
         names = list(self.tally.in_hand)
+        if self._is_waiting:
+            words.insert(0, self._stage)
         if self.tally.crew:
             words.append(f"{count(len(names), 'photo')} in hand")
         elif names:
@@ -152,6 +173,7 @@ class RichDisplay(TalkingDisplay):
 
     def stage(self, text: str) -> None:
         """Show it on the board."""
+        super().stage(text)
         self.board.stage = text
 
     def observe(self, event: Event) -> None:
@@ -176,13 +198,12 @@ class Heartbeat(TalkingDisplay):
     def __init__(self, console: Console, verbosity: int, every_s: float = HEARTBEAT_S) -> None:
         super().__init__(console, verbosity)
         self._every_s = every_s
-        self._stage = "starting"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def stage(self, text: str) -> None:
         """Keep it for the next beat; a terminal that cannot redraw must not sit silent so long."""
-        self._stage = text
+        super().stage(text)
         if self._console.file.isatty():
             self.note(f"{text} ...")
 
@@ -199,7 +220,7 @@ class Heartbeat(TalkingDisplay):
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._every_s):
-            self.note(self.line() if self.tally.total else self._stage)
+            self.answer()
 
 
 def _loaded(event: progress.ModelLoaded, with_reason: bool) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -14,13 +19,13 @@ from marigold_cli.batch.summary import Summary
 from marigold_cli.cli import plan_view
 from marigold_cli.cli.console import configure_logging, put, say, show, stderr_console
 from marigold_cli.cli.crew import Hire, follow, hire_here, leading, settle_device
-from marigold_cli.cli.display import make_display
+from marigold_cli.cli.display import Display, make_display
 from marigold_cli.cli.engine import read_rank
 from marigold_cli.cli.events import opened
 from marigold_cli.cli.metric import look_ahead, make_metric, print_alignment, to_json
-from marigold_cli.cli.wording import clock, left_out, rate
+from marigold_cli.cli.wording import clock, count, left_out, rate
 from marigold_cli.cli.workflow import execute, prepare
-from marigold_cli.errors import UsageError
+from marigold_cli.errors import ExitCode, UsageError
 
 _SHOWN = 20  # failed photos in the last table; the journal has them all
 
@@ -68,23 +73,43 @@ def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, hire: Hire = 
     """Run, make the depth metric where a sparse model is given, and tell what came of it."""
     console = talk.console()
     display = make_display(console, talk.quiet, talk.verbosity)
-    with display, opened(talk.log_json, display) as observer:
-        prepared = prepare(asked, display)
+    with answering(display):
+        with display, opened(talk.log_json, display) as observer:
+            prepared = prepare(asked, display)
+            if colmap:
+                look_ahead(colmap, prepared, display)
+            summary = execute(prepared, asked, display, observer, hire)
+        if not talk.quiet:
+            print_summary(console, summary, asked.out)
+        alignment = None
         if colmap:
-            look_ahead(colmap, prepared, display)
-        summary = execute(prepared, asked, display, observer, hire)
-    if not talk.quiet:
-        print_summary(console, summary, asked.out)
-    alignment = None
-    if colmap:
-        summary, alignment = make_metric(colmap, summary, asked, console)
-    if alignment:
-        print_alignment(console, alignment, asked.out, talk.quiet)
-    if summary.error:
-        say(show(summary.error), "error", "bold red", console)
-    if talk.json:
-        put(to_json(summary, alignment) if colmap else summary.to_json())
-    return summary
+            summary, alignment = make_metric(colmap, summary, asked, console)
+        if alignment:
+            print_alignment(console, alignment, asked.out, talk.quiet)
+        if summary.error:
+            say(show(summary.error), "error", "bold red", console)
+        if talk.json:
+            put(to_json(summary, alignment) if colmap else summary.to_json())
+        return summary
+
+
+@contextlib.contextmanager
+def answering(display: Display) -> Iterator[None]:
+    """Have USR1 answered before and after the work, too, where it would end the process."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL:
+        yield
+        return
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        """Say it aside: this thread may be in the middle of a line."""
+        threading.Thread(target=display.answer, daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, answer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
 def show_plan(asked: RunOptions, talk: Talk, colmap: Path | None = None) -> int:
@@ -117,6 +142,14 @@ def print_summary(console: Console, summary: Summary, out: Path) -> None:
         rows.append(("left out", left_out(summary.left_out)))
     rows += [("time", clock(summary.seconds) + speed), ("results", str(out))]
     if summary.stopped:
-        rows.append(("stopped", "early; run the same line again to go on"))
+        rows.append(("stopped", _stopped(summary)))
     for key, value in rows:
         say(f"{key:<9}{show(value)}", console=console)
+
+
+def _stopped(summary: Summary) -> str:
+    """Return why photos were left undone; who has given up would only do so again."""
+    if summary.exit_code is ExitCode.STOPPED or summary.signal or summary.error:
+        return "early; run the same line again to go on"
+    untried = count(summary.remaining, "photo")
+    return f"early, after {count(len(summary.failed), 'failure')}; not tried: {untried}"

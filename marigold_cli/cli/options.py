@@ -176,7 +176,7 @@ DryRun = Annotated[bool, _control("-n", "--dry-run", help="Print the plan, write
 Overwrite = Annotated[
     bool,
     _control(
-        "--overwrite", help="Compute everything again, also over other settings and foreign files."
+        "--overwrite", help="Compute all again, over whatever is there; if cut off, it goes on."
     ),
 ]
 Resume = Annotated[

@@ -155,3 +155,35 @@ def test_a_kill_while_a_folder_is_bound_to_other_settings_leaves_it_true(
             break
     assert is_bound
     assert summary.skipped == 4
+
+
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_moment_of_an_overwrite_lets_it_go_on_where_it_was(
+    four, stride, tmp_path, disk_calls, child, luminance
+):
+    four.run()
+    for seed, name in enumerate(NAMES, 10):
+        four.shoot(name, seed)  # so that no result is what it was before
+    base = begun(four, tmp_path / "base")
+    overwrite = replace(DURABLE, overwrite=True)
+    four.run(overwrite)
+    after = four.results()
+
+    for point in itertools.count(1, stride):
+        trial = begun(base, tmp_path / f"trial{point}")
+        first = {record["sha256"] for record in trial.standing().values()}
+        was_killed = killed_at(point, trial, disk_calls, child, overwrite)
+        made = {n for n, one in trial.standing().items() if one["sha256"] not in first}
+        lies, predictor = trial.lies(), luminance()
+        summary = trial.run(replace(overwrite, fsync=False), predictor)
+
+        assert lies == []
+        if was_killed and len(made) < 4:
+            assert not made & trial.names_of(predictor), "computed twice"
+        assert (summary.done + summary.skipped, summary.exit_code) == (4, 0)
+        assert trial.results() == after
+        assert trial.lies() == []
+        shutil.rmtree(trial.root)
+        if not was_killed:
+            break
+    assert point > 30

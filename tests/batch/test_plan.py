@@ -353,3 +353,87 @@ def test_a_photo_whose_start_is_known_owns_the_files_at_its_outputs(done):
     )
 
     assert reasons(done.plan()) == {"a.png": "interrupted"}
+
+
+def stopped_after(studio, luminance, number: int, policy: Policy) -> None:
+    """A run that is stopped when so many photos are computed."""
+    predictor = luminance(batch_size=1)
+
+    def interrupt(photos) -> None:
+        if len(predictor.calls) > number:
+            raise KeyboardInterrupt
+
+    predictor.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        studio.run(policy, predictor)
+
+
+def test_an_overwrite_that_was_stopped_goes_on_by_the_same_line_and_then_begins_anew(
+    done, luminance
+):
+    for seed in range(3, 6):
+        done.shoot(f"{seed}.png", seed)
+    stopped_after(done, luminance, 2, OVERWRITE)
+    standing = set(done.standing())
+    stopped_after(done, luminance, 1, OVERWRITE)
+
+    last = done.run(OVERWRITE)
+    anew = done.plan(OVERWRITE)
+
+    assert {"a.png", "b.png", "c.png"} <= standing  # old results count until they are replaced
+    assert last.skipped >= 2
+    assert (last.done + last.skipped, last.exit_code) == (6, 0)
+    assert set(reasons(anew).values()) == {"overwrite"}
+    assert len(anew.jobs) == 6
+    assert done.lies() == []
+
+
+def test_an_overwrite_of_other_settings_goes_on_too(done, luminance):
+    done.output = replace(done.output, invert=True)
+    stopped_after(done, luminance, 1, OVERWRITE)
+    standing = set(done.standing())
+
+    summary = done.run(OVERWRITE)
+
+    assert standing < {"a.png", "b.png", "c.png"}  # what other settings made counts no longer
+    assert (summary.skipped, summary.done) == (len(standing), 3 - len(standing))
+
+
+@pytest.mark.parametrize("between", ["plain", "other settings", "other versions"])
+def test_an_overwrite_begins_anew_if_something_came_between(done, luminance, between):
+    stopped_after(done, luminance, 1, OVERWRITE)
+    if between == "plain":
+        done.run()
+    elif between == "other settings":
+        done.output = replace(done.output, invert=True)
+    else:
+        journal = done.out / "journal.jsonl"
+        journal.write_text(journal.read_text().replace('"numpy":"', '"numpy":"0.'))
+
+    assert len(done.plan(OVERWRITE).jobs) == 3
+
+
+def test_an_overwrite_that_goes_on_tries_failures_again_and_sees_what_has_changed(done, luminance):
+    (done.photos / "0.png").write_bytes(b"no picture")
+    stopped_after(done, luminance, 2, OVERWRITE)
+    made = sorted(done.plan(OVERWRITE).skipped, key=lambda ref: ref.name)
+    done.shoot(made[0].name, seed=9)
+
+    plan = done.plan(OVERWRITE)
+
+    assert reasons(plan)["0.png"] == "failed before"
+    assert reasons(plan)[made[0].name] == "photo changed"
+
+
+def test_a_photo_that_kills_every_overwrite_is_set_aside(done, luminance, child):
+    deadly = done.sha256("b.png")
+
+    def die(photos) -> None:
+        if deadly in [photo.digest for photo in photos]:
+            os._exit(99)
+
+    codes = [child(lambda: done.run(OVERWRITE, luminance(before=die)).exit_code) for _ in range(4)]
+
+    assert codes == [99, 99, 99, 10]
+    assert sorted(done.standing()) == ["a.png", "c.png"]
+    assert done.run(OVERWRITE).done == 3

@@ -26,7 +26,8 @@ from marigold_cli.batch.progress import (
     Warned,
 )
 from marigold_cli.batch.records import Done, Record
-from marigold_cli.batch.verify import status
+from marigold_cli.batch.shift import Shift
+from marigold_cli.batch.verify import status, verify
 from marigold_cli.errors import (
     DeviceError,
     ExitCode,
@@ -286,7 +287,8 @@ def test_a_run_stops_after_as_many_failures_as_allowed(studio, luminance):
     summary = studio.run(replace(LAZY, max_failures=3), Broken(batch_size=1))
 
     assert (len(summary.failed), summary.stopped) == (3, True)
-    assert summary.exit_code == ExitCode.PARTIAL
+    assert (summary.exit_code, summary.remaining) == (ExitCode.PARTIAL, 5)
+    assert (status(studio.out).exit_code, status(studio.out).remaining) == (ExitCode.PARTIAL, 5)
     assert len(studio.diary.of(StopAsked)) == 1
 
 
@@ -641,3 +643,96 @@ def test_a_photo_in_hand_at_the_time_limit_gets_the_grace_time(
     assert clock[0] == (60.0 if done else 35.0)  # 10 s and the grace time, then the next step ends
     late = [event.message for event in studio.diary.of(Warned)]
     assert late == [] if done else late[0].startswith("no photo was finished in time")
+
+
+def agree(studio, summary) -> None:
+    """See that the run and a status after it end with the same code."""
+    assert status(studio.out).exit_code == summary.exit_code
+
+
+def test_a_failure_that_is_no_longer_among_the_photos_is_forgotten(studio):
+    studio.shoot("a.png")
+    (studio.photos / "bad.png").write_bytes(b"no picture")
+    first = studio.run()
+    agree(studio, first)
+    (studio.photos / "bad.png").unlink()
+
+    second = studio.run()
+    found, noted = status(studio.out), studio.snapshot()
+    third = studio.run()
+
+    assert [one.exit_code for one in (first, second, third)] == [10, 0, 0]
+    assert (found.failed, found.aside, found.exit_code) == ((), ("bad.png",), ExitCode.OK)
+    assert studio.snapshot() == noted  # nothing new to tell
+    (studio.photos / "bad.png").write_bytes(b"no picture")
+    again = studio.run()
+    agree(studio, again)
+    assert (again.exit_code, status(studio.out).aside) == (ExitCode.PARTIAL, ())
+    assert studio.records("failed")[-1]["attempt"] == 2
+
+
+def test_a_photo_that_was_removed_while_it_was_tried_is_forgotten_the_next_time(studio):
+    studio.shoot("b.png", 1)
+    path = studio.shoot("a.png")
+    plan = studio.plan()
+    path.unlink()
+    vanished = studio.run(plan=plan)
+    agree(studio, vanished)
+
+    later = studio.run()
+
+    agree(studio, later)
+    assert (vanished.exit_code, later.exit_code) == (ExitCode.PARTIAL, ExitCode.OK)
+
+
+def test_results_that_are_deleted_with_their_photo_are_not_missed(studio):
+    studio.shoot("a.png")
+    studio.shoot("b.png", 1)
+    studio.run()
+    for path in (studio.photos / "b.png", *studio.out.glob("b_*")):
+        path.unlink()
+    damaged = status(studio.out)
+
+    agree(studio, studio.run())
+
+    assert (damaged.exit_code, len(damaged.damaged)) == (ExitCode.PARTIAL, 2)
+    assert (status(studio.out).damaged, verify(studio.out)) == ((), [])
+
+
+@pytest.mark.parametrize("retry_failed", [True, False])
+def test_a_status_tells_what_the_last_run_has_told_whatever_it_forgave(studio, retry_failed):
+    studio.shoot("a.png")
+    (studio.photos / "bad.png").write_bytes(b"no picture")
+    policy = replace(LAZY, retry_failed=retry_failed)
+
+    for fail_on in ("any", "none", "none", "50%", "49%", "none", "any"):
+        agree(studio, studio.run(replace(policy, fail_on=fail_on)))
+
+
+def test_a_run_that_was_killed_with_all_done_is_ended_by_the_next_one(studio, child, monkeypatch):
+    studio.shoot("a.png")
+
+    def killed(shift, journal) -> None:
+        os._exit(99)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shift, "_end", killed)
+        child(lambda: studio.run().exit_code)
+    unended = status(studio.out)
+    summary = studio.run()
+
+    assert (unended.exit_code, unended.remaining) == (ExitCode.STOPPED, 0)
+    assert (summary.done, summary.exit_code) == (0, ExitCode.OK)
+    agree(studio, summary)
+
+
+def test_messages_name_a_photo_by_its_path_whether_it_was_read_or_decoded(studio):
+    studio.shoot("day 1/gone.png")
+    (studio.photos / "day 1/bad.png").write_bytes(b"no picture")
+    plan = studio.plan()
+    (studio.photos / "day 1/gone.png").unlink()
+
+    bad, gone = studio.run(plan=plan).failed
+
+    assert bad.message.startswith(f"{studio.photos}/day 1/bad.png: ")
+    assert gone.message.startswith(f"{studio.photos}/day 1/gone.png: ")

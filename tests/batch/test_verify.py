@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
+import threading
 from dataclasses import replace
 
 import pytest
 
+from marigold_cli.batch.folder import occupied
 from marigold_cli.batch.options import Policy
 from marigold_cli.batch.settings import fingerprint
+from marigold_cli.batch.shard import Shard
 from marigold_cli.batch.verify import Damage, status, verify
 from marigold_cli.errors import ExitCode, NoInputError
 
@@ -145,3 +149,94 @@ def test_a_forged_journal_leads_to_no_file_outside(done, path):
     kinds = {one.path: one.kind for one in verify(done.out)}
 
     assert kinds[path] == "missing"
+
+
+def killed_after(studio, luminance, child, number: int, policy: Policy) -> None:
+    """A run whose process dies when so many photos are done."""
+
+    def die_later(photos) -> None:
+        if len(studio.records("done")) >= number:
+            os._exit(99)
+
+    child(lambda: studio.run(policy, luminance(batch_size=1, before=die_later)).exit_code)
+
+
+def test_how_far_a_killed_run_came_is_told(done, luminance, child):
+    for seed in range(5, 12):
+        done.shoot(f"{seed:02}.png", seed)
+    whole = status(done.out)
+    killed_after(done, luminance, child, 8, Policy(fsync=False))
+    killed = status(done.out)
+    done.run()
+
+    assert (whole.done, whole.total, whole.remaining) == (5, 5, 0)
+    assert 8 <= killed.done < 12
+    assert (killed.total, killed.done + killed.remaining) == (12, 12)
+    assert (status(done.out).total, status(done.out).remaining) == (12, 0)
+
+
+def test_photos_of_earlier_inputs_belong_to_the_whole(done):
+    for seed in range(5):
+        (done.photos / f"{seed}.png").unlink()
+    done.shoot("day2/a.png", 7)
+    done.run()
+
+    assert (status(done.out).done, status(done.out).total) == (6, 6)
+
+
+def test_the_journal_of_an_earlier_version_tells_how_much_is_to_be_done(done, luminance, child):
+    done.shoot("5.png", 5)
+    killed_after(done, luminance, child, 0, Policy(fsync=False))
+    journal = done.out / "journal.jsonl"
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    for record in records:
+        for key in ("total", "aside", "overwrite"):
+            record.pop(key, None)
+    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    found = status(done.out)
+
+    assert (found.done, found.total, found.remaining) == (5, None, 1)
+    assert done.run().exit_code == ExitCode.OK
+
+
+def test_who_is_at_work_is_seen_and_not_disturbed(done, child):
+    done.shoot("5.png", 5)
+
+    def stop_at_once() -> int:
+        return done.run(Policy(fsync=False, max_time_s=0)).exit_code
+
+    with occupied(done.out, fsync=False):
+        at_work = status(done.out)
+    with occupied(done.out, fsync=False, party="us"):
+        together = status(done.out)
+
+    assert (at_work.is_running, together.is_running) == (True, True)
+    assert not status(done.out).is_running
+    assert child(stop_at_once) == ExitCode.STOPPED
+    assert status(done.out).is_ended
+
+
+def test_a_run_that_begins_while_somebody_looks_is_not_refused(done):
+    lock = done.out / ".marigold/lock"
+    with lock.open("r+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        gone = threading.Timer(0.02, looking.close)
+        gone.start()
+
+        summary = done.run(Policy(fsync=False, overwrite=True))
+
+    gone.join()
+    assert summary.done == 5
+
+
+def test_a_part_that_was_never_begun_is_told(studio):
+    for seed in range(4):
+        studio.shoot(f"{seed}.png", seed)
+    studio.shard = Shard(1, 2)
+    studio.run()
+
+    found = status(studio.out)
+
+    assert (found.exit_code, found.is_ended) == (ExitCode.STOPPED, False)
+    assert (found.unbegun, found.total, found.remaining) == (("2/2",), None, 0)

@@ -16,6 +16,7 @@ from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.progress import (
     Event,
+    FromWorker,
     JobDone,
     JobFailed,
     JobStarted,
@@ -115,6 +116,37 @@ def test_a_heartbeat_comes_by_itself(plan: Plan) -> None:
             time.sleep(0.001)
 
     assert stream.getvalue().count("0/3") >= 3
+
+
+def test_a_heartbeat_tells_the_stage_until_the_model_is_loaded(plan: Plan) -> None:
+    console, _ = screen()
+    display = Heartbeat(console, verbosity=0)
+    lines = [display.line()]
+
+    display.stage("comparing 3 photos with earlier runs")
+    lines.append(display.line())
+    display.stage("loading the model")
+    display.observe(PlanMade(plan))
+    display.observe(JobFailed("day2/", "permission", "day2: the folder cannot be read"))
+    lines.append(display.line())
+    display.observe(FromWorker(1, ModelLoaded("tiny", "cpu", "float32")))
+    lines.append(display.line())
+
+    assert lines[:2] == ["starting", "comparing 3 photos with earlier runs"]
+    assert lines[2].startswith("loading the model; 1/3; 0 done")
+    assert lines[3].startswith("1/3")
+
+
+def test_a_run_that_ends_without_a_model_is_not_said_to_load_one(plan: Plan) -> None:
+    console, stream = screen()
+    display = Heartbeat(console, verbosity=0)
+
+    with display:
+        display.stage("loading the model")
+        display.observe(PlanMade(plan))
+        display.observe(RunEnded(Summary(0, 0, (), 0.1, True, ExitCode.STOPPED)))
+
+    assert "loading" not in stream.getvalue()
 
 
 def test_quiet_says_only_what_fails(events: list[Event]) -> None:

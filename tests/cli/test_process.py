@@ -132,6 +132,38 @@ run_and_exit()
 """
 
 
+@pytest.mark.parametrize("stage", ["looking for photos", "loading the model"])
+def test_a_run_tells_the_stage_to_who_asks_before_there_is_any_work(
+    stage: str, photos: Path, tmp_path: Path
+) -> None:
+    ask = """
+import os, signal, sys, time
+from marigold_cli.cli import display
+
+told = display.TalkingDisplay.stage
+
+def stage(self, text):
+    told(self, text)
+    if text == sys.argv[-1]:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.5)
+
+display.TalkingDisplay.stage = stage
+"""
+    line = ["run", photos, "--out", tmp_path / "out", "--model", "tiny", "--dtype", "float32"]
+    script = f"{ask}{PATIENT}".replace("10_000", "1").replace("sys.argv[-1]", repr(stage))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, line), "--max-time", "1s", "--grace", "0s"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    _, err = process.communicate()
+
+    assert f"\n{stage}\n" in f"\n{err}"
+    assert process.returncode >= 0, err
+
+
 @pytest.mark.parametrize("number", STOPPING)
 def test_every_stopping_signal_ends_the_whole_program(
     number: signal.Signals, photos: Path, tmp_path: Path

@@ -112,7 +112,7 @@ def test_a_bad_photo_is_named_and_the_others_are_done(
     answer = run("--json", "--log-json", tmp_path / "log")
 
     assert answer.code == ExitCode.PARTIAL
-    assert "failed: bad\\x1b[31m[/]\\u202e.jpg" in answer.err
+    assert f"failed: {photos}/bad\\x1b[31m[/]\\u202e.jpg: " in answer.err
     assert not CONTROL.search(answer.err)
     assert json.loads(answer.out)["done"] == 2
     events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
@@ -288,6 +288,7 @@ def test_a_finished_run_can_be_looked_at_and_verified(
 
     assert status.code == 0
     assert re.search(r"done +2\n", status.out)
+    assert "exit code   0: every photo has a valid output" in status.out
     assert "\n  formats color+npy\n" in status.out
     assert (verify.code, verify.out) == (0, "2 photos whole\n")
 
@@ -317,3 +318,61 @@ def test_a_run_that_left_photos_out_is_not_whole(run: Call, call: Call, tmp_path
 
     assert answer.code == ExitCode.PARTIAL
     assert "not complete" in answer.out
+
+
+def test_a_failed_photo_that_is_excluded_is_no_longer_held_against_the_folder(
+    run: Call, call: Call, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "bad.jpg").touch()
+    first, noted = run("--quiet"), call("status", tmp_path / "out")
+
+    second, status = run("--exclude", "bad.jpg"), call("status", tmp_path / "out")
+
+    assert (first.code, noted.code, second.code, status.code) == (10, 10, 0, 0)
+    assert "failed      0\n" in status.out
+    assert "set aside   1, no longer among the photos\n" in status.out
+
+
+def test_a_run_that_gave_up_tells_what_it_did_not_try(
+    run: Call, call: Call, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "a.jpg").touch()
+    (photos / "a.png").unlink()
+
+    answer = run("--max-failures", "1", "--batch-size", "1", "--json")
+    status = call("status", tmp_path / "out")
+
+    summary = json.loads(answer.out)
+    assert (answer.code, summary["stopped"], summary["remaining"]) == (10, True, 1)
+    assert "stopped  early, after 1 failure; not tried: 1 photo\n" in answer.err
+    assert (status.code, status.out.count("exit code   10: 1 failure; 1 not tried")) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--ensemble", "3"],
+        ["--resolution", "32"],
+        ["--seed", "7"],
+        ["--timesteps", "leading"],
+        ["--noise", "zeros"],
+        ["--resample", "nearest"],
+        ["--reduction", "mean"],
+        ["--tile", "64"],
+        ["--tile", "auto"],
+        ["--refine"],
+        ["--format", "npy"],
+        ["--colormap", "turbo"],
+        ["--invert"],
+        ["--output-size", "processing"],
+        ["--grid", "upright"],
+    ],
+)
+def test_a_refusal_names_the_flags_that_go_back(flags: list[str], run: Call) -> None:
+    run(*flags, "--max-time", "0s")
+
+    refused = run("--dry-run")
+
+    assert refused.code == ExitCode.REFUSED
+    assert f"add {' '.join(flags)} to go on as before" in refused.err
+    assert run(*flags, "--dry-run").code == 0
