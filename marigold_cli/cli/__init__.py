@@ -20,7 +20,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -85,7 +85,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code; 128 + n stands for death by signal n."""
     given = sys.argv[1:] if argv is None else argv
     try:
-        return int(app(given, prog_name="marigold", standalone_mode=False) or ExitCode.OK)
+        program = typer.main.get_command(app)
+        _leave_out_types(program)
+        return int(program(given, prog_name="marigold", standalone_mode=False) or ExitCode.OK)
     except typer.Abort:
         return 128 + signal.SIGINT
     except typer.TyperException as error:
@@ -96,6 +98,15 @@ def main(argv: list[str] | None = None) -> int:
         for line in traceback.format_exc().splitlines():
             say(show(line))
         return _fail(given, f"a bug in marigold: {type(error).__name__}: {error}", ExitCode.BUG)
+
+
+def _leave_out_types(command: Any) -> None:
+    """Have --help show no type where an option takes no value: it would show "<bool>"."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
+            parameter.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _leave_out_types(below)
 
 
 def _fail(argv: list[str], message: str, code: ExitCode) -> int:

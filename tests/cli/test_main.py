@@ -24,6 +24,15 @@ def test_the_version_is_data(call: Call) -> None:
     assert (answer.code, answer.out) == (0, f"marigold {__version__}\n")
 
 
+def test_an_option_without_a_value_has_no_type(call: Call) -> None:
+    lines = call("run", "--help").out.splitlines()
+
+    (fast,) = (line for line in lines if "--fast" in line)
+    (steps,) = (line for line in lines if "--steps" in line)
+    assert "<bool>" not in fast
+    assert " N " in steps
+
+
 def test_no_command_at_all_shows_the_help(call: Call) -> None:
     answer = call()
 
