@@ -56,8 +56,8 @@ class Card:
 
     @property
     def on_cpu(self) -> str:
-        """The number format that "auto" means on a CPU."""
-        return suit_cpu()
+        """The number format that "auto" means on a CPU; half of it was measured for depth alone."""
+        return suit_cpu() if self.kind.modality is Modality.DEPTH else "float32"
 
     def decide(self, options: PredictOptions) -> Recipe:
         """Fill in what the user left open.

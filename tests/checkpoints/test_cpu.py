@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from marigold_cli.checkpoints import cpu
+from marigold_cli.checkpoints import card, cpu
 from marigold_cli.checkpoints.cpu import bfloat16_units, suit_cpu
+from marigold_cli.checkpoints.resolve import resolve
+from marigold_cli.depth import DepthKind
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,18 @@ def test_what_the_cpu_multiplies_is_read_from_the_kernel(
     told.write_text(f"processor\t: 0\n{flags}\n\nprocessor\t: 1\n{flags}\n")
 
     assert (bfloat16_units(told), suit_cpu(told)) == (names, dtype)
+
+
+@pytest.mark.parametrize("kind", DepthKind)
+def test_what_was_measured_for_depth_alone_is_taken_for_depth_alone(
+    kind: DepthKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card, "suit_cpu", lambda: "bfloat16")
+    is_depth = kind not in (DepthKind.NORMALS, DepthKind.INTRINSICS)
+
+    on_cpu = replace(resolve("tiny"), kind=kind).on_cpu
+
+    assert on_cpu == ("bfloat16" if is_depth else "float32")
 
 
 def test_without_a_kernel_that_tells_it_is_float32(tmp_path: Path) -> None:
