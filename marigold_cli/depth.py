@@ -140,7 +140,7 @@ class DepthMap:
         )
 
 
-class Sheet(Protocol):
+class AnyMap(Protocol):
     """A map of which any part can be had, whether or not there is memory for the whole.
 
     A `DepthMap` is one.
@@ -150,8 +150,8 @@ class Sheet(Protocol):
     def shape(self) -> tuple[int, int]:
         """Height and width [px]."""
 
-    def spread(self) -> Sheet:
-        """The ensemble's spread as a sheet of its own; ValueError: there is none."""
+    def spread(self) -> AnyMap:
+        """The ensemble's spread as a map of its own; ValueError: there is none."""
 
     def cut(self, rows: slice, columns: slice) -> DepthMap:
         """A part of it, without its spread."""

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from marigold_cli.depth import DepthMap, Floats, Sheet
+from marigold_cli.depth import AnyMap, DepthMap, Floats
 from marigold_cli.files.decode import Photo
 
 
@@ -38,7 +38,7 @@ class Predictor(Protocol):
         `on_step(step, steps)` may raise to end the call early; that must be let through.
         """
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Sheet:
+    def restore(self, depth: DepthMap, size: tuple[int, int]) -> AnyMap:
         """The map at (height, width) [px], part by part; called from several threads."""
 
 

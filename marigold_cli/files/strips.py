@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from marigold_cli.depth import DepthKind, DepthMap, Sheet
+from marigold_cli.depth import AnyMap, DepthKind, DepthMap
 from marigold_cli.files.orientation import is_sideways, turn_stored, upright_part
 from marigold_cli.files.vectors import turn_normals_stored
 
@@ -24,22 +24,22 @@ def split(height: int, width: int) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class Strips:
-    """An upright sheet on its way into files; may be gone through many times.
+    """An upright map on its way into files; may be gone through many times.
 
     Attributes:
-        sheet: The map.
+        whole: The map.
         orientation: EXIF 1..8 of the grid that is written; 1: it stays upright.
         is_inverted: Whether affine values are turned around.
     """
 
-    sheet: Sheet
+    whole: AnyMap
     orientation: int = 1
     is_inverted: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width as written [px]."""
-        height, width = self.sheet.shape
+        height, width = self.whole.shape
         return (width, height) if is_sideways(self.orientation) else (height, width)
 
     @property
@@ -53,15 +53,15 @@ class Strips:
         Raises:
             ValueError: a map without uncertainty, made by a single member.
         """
-        return replace(self, sheet=self.sheet.spread())
+        return replace(self, whole=self.whole.spread())
 
     def __iter__(self) -> Iterator[DepthMap]:
         for rows in split(*self.size):
-            yield self._take(*upright_part(rows, self.sheet.shape, self.orientation))
+            yield self._take(*upright_part(rows, self.whole.shape, self.orientation))
 
     def _take(self, rows: slice, columns: slice) -> DepthMap:
-        """A part of the upright sheet, as it is written."""
-        part = _turn(self.sheet.cut(rows, columns), self.orientation)
+        """A part of the upright map, as it is written."""
+        part = _turn(self.whole.cut(rows, columns), self.orientation)
         return part.invert() if self.is_inverted else part
 
 

@@ -90,17 +90,17 @@ def restore(depth: DepthMap, size: tuple[int, int], resample: Resample) -> Depth
     return replace(whole, uncertainty=_make(Restored(depth.spread(), size, resample)).values)
 
 
-def _make(sheet: Restored) -> DepthMap:
-    """All of a sheet, by and by."""
-    height, width = sheet.size
-    values = np.empty((height, width, *sheet.depth.values.shape[2:]), np.float32)
-    valid = None if sheet.depth.valid is None else np.empty(sheet.size, np.bool_)
+def _make(restored: Restored) -> DepthMap:
+    """All of it, by and by."""
+    height, width = restored.size
+    values = np.empty((height, width, *restored.depth.values.shape[2:]), np.float32)
+    valid = None if restored.depth.valid is None else np.empty(restored.size, np.bool_)
     for rows in split(height, width):
-        part = sheet.cut(rows, slice(0, width))
+        part = restored.cut(rows, slice(0, width))
         values[rows] = part.values
         if valid is not None:
             valid[rows] = part.valid
-    return replace(sheet.depth, values=values, valid=valid, uncertainty=None)
+    return replace(restored.depth, values=values, valid=valid, uncertainty=None)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from marigold_cli.depth import DepthKind, DepthMap, Intrinsic, Sheet, Space
+from marigold_cli.depth import AnyMap, DepthKind, DepthMap, Intrinsic, Space
 from marigold_cli.files import strips as module
 from marigold_cli.files.exr import stream_exr
 from marigold_cli.files.orientation import turn_stored
@@ -166,7 +166,7 @@ class Ramp:
 
     shape: tuple[int, int]
 
-    def spread(self) -> Sheet:
+    def spread(self) -> AnyMap:
         raise ValueError
 
     def cut(self, rows: slice, columns: slice) -> DepthMap:

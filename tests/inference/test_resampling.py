@@ -85,9 +85,9 @@ def test_parts_of_a_restored_map_are_the_whole_in_pieces(
     if kind is DepthKind.NORMALS:
         depth = replace(depth, uncertainty=rng.random((30, 40), np.float32))
 
-    sheet, whole = Restored(depth, (91, 77), resample), restore(depth, (91, 77), resample)
-    parts = [sheet.cut(slice(y, y + 7), slice(0, 77)) for y in range(0, 91, 7)]
-    spreads = [sheet.spread().cut(slice(0, 91), slice(x, x + 7)) for x in range(0, 77, 7)]
+    restored, whole = Restored(depth, (91, 77), resample), restore(depth, (91, 77), resample)
+    parts = [restored.cut(slice(y, y + 7), slice(0, 77)) for y in range(0, 91, 7)]
+    spreads = [restored.spread().cut(slice(0, 91), slice(x, x + 7)) for x in range(0, 77, 7)]
 
     assert np.array_equal(np.concatenate([part.values for part in parts]), whole.values)
     assert np.array_equal(np.concatenate([part.valid for part in parts]), whole.valid)
