@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from marigold_cli.batch.beside import beside
 from marigold_cli.batch.claims import Store, cut, publish
 from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.plan import Job
@@ -125,9 +126,8 @@ class Head:
     @contextlib.contextmanager
     def attending(self, shift: Shift) -> Iterator[None]:
         """Attend in a thread, while this process works as well."""
-        over = threading.Event()
 
-        def attend() -> None:
+        def attend(over: threading.Event) -> None:
             try:
                 while not over.is_set():
                     if not self.attend(shift):
@@ -137,13 +137,8 @@ class Head:
             except Exception as error:  # with nobody to hear the workers, the run would never end
                 shift.outcome.break_off(error)
 
-        thread = threading.Thread(target=attend, name="head", daemon=True)
-        thread.start()
-        try:
+        with beside("head", attend):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def find_silent(self) -> Exception | None:
         """Tell of a worker that has not spoken lately: nobody else notices a lost machine."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from marigold_cli.batch.beside import beside
 from marigold_cli.batch.claims import Store
 from marigold_cli.batch.progress import StepDone
 from marigold_cli.batch.signals import Stop
@@ -64,14 +65,8 @@ class Line:
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Show in a thread that one is alive, and see that the head is."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(over,), name="line", daemon=True)
-        thread.start()
-        try:
+        with beside("line", self._watch):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     @contextlib.contextmanager
     def heeding(self, stop: Stop, last_words: Callable[[], object]) -> Iterator[None]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
+from marigold_cli.batch.beside import beside
 from marigold_cli.batch.progress import Event, JobStarted, Warned
 from marigold_cli.batch.shift import Shift
 
@@ -33,8 +34,7 @@ def watched(shift: Shift) -> Iterator[Shift]:
     if not limit:
         yield shift
         return
-    over, tick = threading.Event(), min(_TICK_S, limit / 4)
-    silence, photo = 0.0, ""
+    tick, silence, photo = min(_TICK_S, limit / 4), 0.0, ""
 
     def tell(event: Event) -> None:
         nonlocal silence, photo
@@ -43,20 +43,15 @@ def watched(shift: Shift) -> Iterator[Shift]:
             photo = event.name
         shift.tell(event)
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         nonlocal silence
         while not over.wait(tick):
             silence += tick
             if silence >= limit:
                 _end(shift, f"{photo or 'the first photo'}: not one step in {limit:g} s")
 
-    thread = threading.Thread(target=watch, name="watchdog", daemon=True)
-    thread.start()
-    try:
+    with beside("watchdog", watch):
         yield replace(shift, tell=tell)
-    finally:
-        over.set()
-        thread.join()
 
 
 def _end(shift: Shift, what: str) -> NoReturn:

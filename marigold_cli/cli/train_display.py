@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from marigold_cli.batch.beside import beside
 from marigold_cli.cli.console import is_live, say, show
 from marigold_cli.cli.display import HEARTBEAT_S
 from marigold_cli.cli.wording import clock, fit
@@ -110,19 +111,15 @@ def displayed(console: Console, quiet: bool) -> Iterator[QuietDisplay]:
 @contextmanager
 def beating(display: TalkingDisplay, every_s: float = HEARTBEAT_S) -> Iterator[None]:
     """Say one plain line every now and then, and at the end: for log files and pipes."""
-    ended = threading.Event()
 
-    def beat() -> None:
+    def beat(ended: threading.Event) -> None:
         while not ended.wait(every_s):
             display.tell()
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
     try:
-        yield
+        with beside("heartbeat", beat):
+            yield
     finally:
-        ended.set()
-        thread.join()
         display.end()
 
 

@@ -147,10 +147,12 @@ def makespan(studio, luminance, parts: Callable[[int], Claims], workers: int) ->
         ends[number] = clock.leave()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    # Who comes first sweeps up behind a process of its own number: here that is all of them.
+    with occupied(root, False, "us"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len(studio.standing()) == len(plan.jobs)
     return max(ends)
 

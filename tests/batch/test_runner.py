@@ -732,7 +732,7 @@ def test_messages_name_a_photo_by_its_path_whether_it_was_read_or_decoded(studio
     plan = studio.plan()
     (studio.photos / "day 1/gone.png").unlink()
 
-    bad, gone = studio.run(plan=plan).failed
+    bad, gone = sorted(studio.run(plan=plan).failed, key=lambda one: one.name)
 
     assert bad.message.startswith(f"{studio.photos}/day 1/bad.png: ")
     assert gone.message.startswith(f"{studio.photos}/day 1/gone.png: ")
