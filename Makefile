@@ -37,7 +37,11 @@ demo: $(VENV)/run ## the depth of the sample images, with the embedded model
 
 .PHONY: test
 test: $(VENV)/dev ## the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+.PHONY: programs
+programs: $(VENV)/dev ## the tests that start, stop and kill the program itself
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m program --numprocesses 2 --dist worksteal
 
 .PHONY: slow
 slow: $(VENV)/dev ## the tests that take minutes
@@ -67,7 +71,7 @@ format: $(VENV)/dev ## put the code in shape
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: lint test ## what CI runs
+check: lint test programs ## what CI runs
 
 .PHONY: bench
 bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline, memory, the roofline

@@ -1,8 +1,8 @@
 """The command line: parse, call, print, exit code. Nothing below this room prints or exits.
 
 commands  run, status (and verify), models, train, evaluate, align, export, doctor
-flags     options (each flag once), train_options (those of a training), values (durations,
-          numbers of pixels)
+flags     options (of several commands), run_options, train_options, values (durations, numbers
+          of pixels)
 run       job (carry out or only show), workflow (from photos to depth, across rooms),
           plan_view (--dry-run), metric (--colmap), crew (who does it), devices (--devices),
           engine (workers under torch)
@@ -100,13 +100,16 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(given, f"a bug in marigold: {type(error).__name__}: {error}", ExitCode.BUG)
 
 
-def _leave_out_types(command: Any) -> None:
+def _leave_out_types(command: Any, parent: Any = None) -> None:
     """Have --help show no type where an option takes no value: it would show "<bool>"."""
-    for parameter in command.params:
+    context = typer.Context(
+        command, parent=parent, info_name=command.name, **command.context_settings
+    )
+    for parameter in command.get_params(context):  # with --help itself, which params leaves out
         if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
             parameter.metavar = ""
     for below in getattr(command, "commands", {}).values():
-        _leave_out_types(below)
+        _leave_out_types(below, context)
 
 
 def _fail(argv: list[str], message: str, code: ExitCode) -> int:

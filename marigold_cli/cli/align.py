@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _OUT = RunOptions().out
 _POINTS, _GATES = PointFilter(), Gates()
 
-_source = partial(typer.Option, rich_help_panel="Metric depth")
+_source = partial(typer.Option, rich_help_panel="Unit of depth")
 Colmap = Annotated[
     Path | None,
     _source(
         metavar="DIR",
-        help="Make depth metric by the points and cameras of COLMAP's sparse model, .bin or .txt.",
+        help="Bring depth into the unit of COLMAP's sparse model (.bin or .txt).",
     ),
 ]
 AlignTo = Annotated[
@@ -64,7 +64,10 @@ MinTrack = Annotated[
 MaxReprojection = Annotated[
     float, _gate(min=0, metavar="PX", help="Mean reprojection error that a sparse point may have.")
 ]
-MinPoints = Annotated[int, _gate(min=3, metavar="N", help="Points that a photo's line must meet.")]
+MinPoints = Annotated[
+    int,
+    _gate(min=3, metavar="N", help="Sparse points that must agree with a photo's scale and shift."),
+]
 MaxError = Annotated[
     float,
     _gate(min=0, metavar="SHARE", help="Median relative error that a photo may have: 0.1 is 10 %."),

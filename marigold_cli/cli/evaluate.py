@@ -10,6 +10,7 @@ import typer
 
 from marigold_cli.batch.options import ModelOptions, Policy
 from marigold_cli.cli import options as flags
+from marigold_cli.cli.values import duration, path
 from marigold_cli.depth import DepthKind
 from marigold_cli.evaluation.options import (
     Alignment,
@@ -22,7 +23,13 @@ from marigold_cli.inference.options import PredictOptions
 _data = partial(typer.Option, rich_help_panel="Data")
 DataSets = Annotated[
     list[DataSetName] | None,
-    _data("--dataset", help="What to measure on; repeated, each with its --data."),
+    _data(
+        "--dataset",
+        metavar="NAME",
+        help="nyuv2, kitti, eth3d, scannet, diode, da-2k, folder; normals: nyuv2-normals, "
+        "scannet-normals, ibims-normals, sintel-normals, diode-normals, oasis-normals; repeated, "
+        "each with its --data.",
+    ),
 ]
 Data = Annotated[
     list[Path] | None,
@@ -55,16 +62,47 @@ PredictionFolders = Annotated[
 ]
 KindOption = Annotated[
     DepthKind | None,
-    _model("--kind", help="What the numbers of predictions without marigold.json mean."),
+    _model(
+        "--kind",
+        metavar="KIND",
+        help="What the numbers of predictions without marigold.json mean: affine-depth, "
+        "affine-disparity, metric, normals, intrinsics.",
+    ),
 ]
 
 _scores = partial(typer.Option, rich_help_panel="Scores")
 Align = Annotated[
     Alignment,
-    _scores("--align", help="How predictions come to the truth's unit; auto: by their kind."),
+    _scores(
+        "--align",
+        metavar="HOW",
+        help="How predictions come to the truth's unit: least-squares, least-squares-disparity, "
+        "median, none; auto: by their kind.",
+    ),
 ]
 Baselines = Annotated[
     bool, _scores("--baselines", help="Add rows of what looks at no picture: mean, ramp, plane.")
+]
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="DIR",
+        parser=path,
+        help="Folder of the tables, contact sheets and predictions.",
+        rich_help_panel="Output",
+    ),
+]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(
+        metavar="TIME",
+        parser=duration,
+        help="Begin no picture after 90m, 1h30m, ...; exit code 75.",
+        rich_help_panel="Run control",
+    ),
 ]
 
 _ASKED, _PREDICT, _MODEL, _POLICY = EvaluateOptions(), PredictOptions(), ModelOptions(), Policy()
@@ -95,9 +133,9 @@ def evaluate(
     resample: flags.ResampleOption = _PREDICT.resample,
     align: Align = _ASKED.alignment,
     baselines: Baselines = _ASKED.baselines,
-    out: flags.Out = _ASKED.out,
+    out: Out = _ASKED.out,
     overwrite: flags.Overwrite = _POLICY.overwrite,
-    max_time: flags.MaxTime = _POLICY.max_time_s,
+    max_time: MaxTime = _POLICY.max_time_s,
     batch_size: flags.BatchSize = _POLICY.batch_size,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = 0,

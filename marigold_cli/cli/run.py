@@ -3,101 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal
 
 import typer
 
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
 from marigold_cli.batch.shard import choose_shard
 from marigold_cli.cli import options as flags
+from marigold_cli.cli import run_options as own
 from marigold_cli.cli.align import Colmap
 from marigold_cli.cli.devices import read_devices
-from marigold_cli.cli.values import duration, split_commas, tile_edge
-from marigold_cli.depth import Modality
+from marigold_cli.cli.values import split_commas
 from marigold_cli.errors import UsageError
 from marigold_cli.files.listing import read_list
 from marigold_cli.files.selection import Selection
 from marigold_cli.inference.options import PredictOptions
-
-ModalityOption = Annotated[
-    Modality | None,
-    typer.Option(
-        "--modality",
-        metavar="NAME",
-        help="depth, normals or iid (albedo, shading ...); unset: what the model estimates.",
-        rich_help_panel="Model",
-    ),
-]
-
-CompileOption = Annotated[
-    Literal["auto", "on", "off"],
-    typer.Option(
-        "--compile",
-        help="Compile the network; auto: on a GPU, once it has worked for ten minutes, and only if "
-        "that is faster. It changes the last digits.",
-        rich_help_panel="Model",
-    ),
-]
-TileOption = Annotated[
-    int | None,
-    typer.Option(
-        "--tile",
-        metavar="PX|auto",
-        parser=tile_edge,
-        help="Predict in overlapping tiles as well, so many pixels of the photo long; auto: a "
-        "quarter of photos that are longer than 4 processing sizes.",
-        rich_help_panel="Quality",
-    ),
-]
-RefineOption = Annotated[
-    bool,
-    typer.Option(
-        "--refine",
-        help="Bring the depth's steps to the photo's edges, at its full size.",
-        rich_help_panel="Quality",
-    ),
-]
-
-DevicesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--devices",
-        metavar="all|0,1|cpu:2",
-        help="A worker for each of these devices, which share the photos.",
-        rich_help_panel="Workers",
-    ),
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        metavar="I/N",
-        help="Look after this part of the photos only; unset: a SLURM job array's task has its "
-        "part, anyone else all (1/1).",
-        rich_help_panel="Workers",
-    ),
-]
-SplitOption = Annotated[
-    Literal["photos", "ensemble"],
-    typer.Option(
-        "--split",
-        metavar="photos|ensemble",
-        help="What workers share: photos, or the members of each photo's ensemble, where photos "
-        "are few.",
-        rich_help_panel="Workers",
-    ),
-]
-HangLimitOption = Annotated[
-    float,
-    typer.Option(
-        "--hang-limit",
-        metavar="TIME",
-        parser=duration,
-        help="End a process that has not done a step for so long, as if it had crashed; 0: never.",
-        show_default="1h",
-        rich_help_panel="Run control",
-    ),
-]
 
 _RUN = RunOptions()
 _SELECTION, _PREDICT, _MODEL, _OUTPUT, _POLICY = (
@@ -107,58 +26,58 @@ _FORMATS = list(_OUTPUT.formats)
 
 
 def run(
-    inputs: flags.Inputs = None,
-    include: flags.Include = None,
-    exclude: flags.Exclude = None,
-    recurse: flags.Recurse = _SELECTION.recurse,
-    files_from: flags.FilesFrom = None,
-    null: flags.Null = False,
-    follow_links: flags.FollowLinks = _SELECTION.follow_links,
-    max_pixels: flags.MaxPixels = _POLICY.max_pixels,
+    inputs: own.Inputs = None,
+    include: own.Include = None,
+    exclude: own.Exclude = None,
+    recurse: own.Recurse = _SELECTION.recurse,
+    files_from: own.FilesFrom = None,
+    null: own.Null = False,
+    follow_links: own.FollowLinks = _SELECTION.follow_links,
+    max_pixels: own.MaxPixels = _POLICY.max_pixels,
     model: flags.Model = _MODEL.name,
-    modality: ModalityOption = _MODEL.modality,
+    modality: own.ModalityOption = _MODEL.modality,
     revision: flags.Revision = _MODEL.revision,
     device: flags.Device = _MODEL.device,
     dtype: flags.DtypeOption = flags.Dtype(_MODEL.dtype),
     vae: flags.Vae = _MODEL.vae,
-    compiling: CompileOption = _MODEL.compiling,
+    compiling: own.Compile = _MODEL.compiling,
     steps: flags.Steps = _PREDICT.steps,
     ensemble: flags.Ensemble = _PREDICT.ensemble,
     resolution: flags.Resolution = _PREDICT.resolution,
-    tile: TileOption = _PREDICT.tile,
-    refine: RefineOption = _PREDICT.refine,
+    tile: own.Tile = _PREDICT.tile,
+    refine: own.Refine = _PREDICT.refine,
     fast: flags.Fast = _PREDICT.fast,
     seed: flags.Seed = _PREDICT.seed,
     timesteps: flags.Timesteps = _PREDICT.timesteps,
     noise: flags.NoiseOption = _PREDICT.noise,
     resample: flags.ResampleOption = _PREDICT.resample,
-    reduction: flags.ReductionOption = _PREDICT.reduction,
-    out: flags.Out = _RUN.out,
-    formats: flags.Format = _FORMATS,
-    colormap: flags.Colormap = _OUTPUT.colormap,
-    uncertainty: flags.Uncertainty = _OUTPUT.uncertainty,
-    invert: flags.Invert = _OUTPUT.invert,
-    output_size: flags.OutputSize = _OUTPUT.size,
-    grid: flags.Grid = _OUTPUT.grid,
+    reduction: own.ReductionOption = _PREDICT.reduction,
+    out: own.Out = _RUN.out,
+    formats: own.Format = _FORMATS,
+    colormap: own.Colormap = _OUTPUT.colormap,
+    uncertainty: own.Uncertainty = _OUTPUT.uncertainty,
+    invert: own.Invert = _OUTPUT.invert,
+    output_size: own.OutputSize = _OUTPUT.size,
+    grid: own.Grid = _OUTPUT.grid,
     colmap: Colmap = None,
-    devices: DevicesOption = None,
-    shard: ShardOption = None,
-    split: SplitOption = _POLICY.split,
-    dry_run: flags.DryRun = False,
+    devices: own.Devices = None,
+    shard: own.Shard = None,
+    split: own.Split = _POLICY.split,
+    dry_run: own.DryRun = False,
     overwrite: flags.Overwrite = _POLICY.overwrite,
-    resume: flags.Resume = _POLICY.resume,
-    skip_failed: flags.SkipFailed = not _POLICY.retry_failed,
-    check: flags.CheckOption = _POLICY.check,
+    resume: own.Resume = _POLICY.resume,
+    skip_failed: own.SkipFailed = not _POLICY.retry_failed,
+    check: own.Check = _POLICY.check,
     fsync: flags.Fsync = _POLICY.fsync,
-    max_failures: flags.MaxFailures = _POLICY.max_failures,
-    fail_on: flags.FailOn = _POLICY.fail_on,
-    max_time: flags.MaxTime = _POLICY.max_time_s,
-    grace: flags.Grace = _POLICY.grace_s,
+    max_failures: own.MaxFailures = _POLICY.max_failures,
+    fail_on: own.FailOn = _POLICY.fail_on,
+    max_time: own.MaxTime = _POLICY.max_time_s,
+    grace: own.Grace = _POLICY.grace_s,
     batch_size: flags.BatchSize = _POLICY.batch_size,
-    hang_limit: HangLimitOption = _POLICY.hang_limit_s,
+    hang_limit: own.HangLimit = _POLICY.hang_limit_s,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = 0,
-    log_json: flags.LogJson = None,
+    log_json: own.LogJson = None,
     json: flags.Json = False,
 ) -> None:
     """Estimate the depth of every photo, its surface normals or its intrinsic images.

@@ -37,7 +37,9 @@ def status(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
 
 
 def verify(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
-    """Read every result again and compare; exits with 10 when any is damaged or missing.
+    """Read every result again and compare with its record.
+
+    Exits with 10 when any is damaged or missing, or the run is not complete.
 
     Example: marigold verify depths
     """

@@ -348,14 +348,14 @@ def test_a_photo_that_hangs_its_worker_is_set_aside_though_the_worker_seems_aliv
 
     engine.predictors = [luminance(batch_size=1, before=hang) for _ in range(2)]
 
-    summary = six.run_together(engine, replace(LAZY, hang_limit_s=1.5))
+    summary = six.run_together(engine, replace(LAZY, hang_limit_s=1.0))
 
     assert [(one.name, one.kind) for one in summary.failed] == [("c.png", "crash")]
     assert (summary.done, summary.exit_code) == (5, ExitCode.PARTIAL)
     told = [
         event.event.message for event in six.diary.of(FromWorker) if hasattr(event.event, "message")
     ]
-    assert "c.png: not one step in 1.5 s; the process is ended (--hang-limit)" in told
+    assert "c.png: not one step in 1 s; the process is ended (--hang-limit)" in told
 
 
 def test_one_worker_that_hangs_dies_of_it_and_leaves_the_photo_marked(six, luminance, child):

@@ -44,12 +44,13 @@ def test_there_is_a_command_for_every_task() -> None:
     assert {f"marigold {task}" for task in tasks} <= COMMANDS.keys()
 
 
-# A training and an export do to checkpoints and scenes what a run does to depth maps; an alignment
-# refines its fit.
+# A training, an evaluation and an export make other things than depth maps; an alignment refines
+# its fit.
 OWN = {
     "marigold train": {
         "--modality", "--steps", "--seed", "--out", "-o", "--max-time", "--data", "--half",
     },
+    "marigold evaluate": {"--out", "-o", "--max-time"},
     "marigold export": {"--overwrite"},
     "marigold align": {"--refine"},
 }  # fmt: skip
@@ -170,7 +171,11 @@ def test_the_help_of_format_names_every_writer() -> None:
 
 
 def test_defaults_in_words_are_the_defaults() -> None:
-    shown = {one.name: one.show_default for one in COMMANDS["marigold run"].params}
+    unset = {
+        one.name: one.help.rpartition("unset: ")[2].rstrip(".")
+        for one in COMMANDS["marigold run"].params
+    }
 
-    assert pixels(shown["max_pixels"]) == Policy.max_pixels
-    assert duration(shown["grace"]) == Policy.grace_s
+    assert pixels(unset["max_pixels"]) == Policy.max_pixels
+    assert duration(unset["grace"]) == Policy.grace_s
+    assert duration(unset["hang_limit"]) == Policy.hang_limit_s

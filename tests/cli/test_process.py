@@ -18,6 +18,8 @@ from marigold_cli.errors import ExitCode
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 SUFFIXES = (".npy", ".png")
+pytestmark = pytest.mark.program
+
 MARIGOLD = [sys.executable, "-m", "marigold_cli"]
 
 

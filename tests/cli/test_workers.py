@@ -118,6 +118,7 @@ def alone(folder: Path) -> dict[str, bytes]:
     return results(folder / "alone")
 
 
+@pytest.mark.program
 def test_a_worker_on_each_device_makes_what_one_makes(folder: Path) -> None:
     code, out, err = finish(folder, *MARIGOLD, *RUN, "--devices", "cpu:2", "--json", PATIENCE="0.1")
 
@@ -290,6 +291,7 @@ def readme_lines(first: str) -> list[str]:
     return [line for line in lines if line.startswith(first)]
 
 
+@pytest.mark.program
 def test_the_readme_s_job_array_does_all_photos_between_its_tasks(folder: Path) -> None:
     (line,) = readme_lines("sbatch --array")
     words = shlex.split(line)
