@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-_OTHERS = ("mkdir ", ". .venv", "colmap ", "torchrun ", "accelerate ", "sbatch ")  # whose options are not ours
+_OTHERS = ("mkdir ", ". .venv", "colmap ", "torchrun ", "accelerate ", "sbatch ")  # not ours
 RUNS = [
     line
     for line in LINES

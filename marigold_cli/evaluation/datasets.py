@@ -166,7 +166,8 @@ def open_dataset(
         protocol = folder_protocol(title, folder)
         if folder.depth_scale is not None:
             protocol = replace(protocol, read=_with_scale(folder.depth_scale))
-        return DataSet(title, storage, find_pairs(storage), protocol)
+        pairs = find_pairs(storage)
+        return DataSet(title, storage, pairs.samples, protocol, pairs.notes)
     if name is DataSetName.DA_2K:
         storage = open_storage(data)
         return DataSet(name, storage, read_pairs(storage), PROTOCOLS[name])

@@ -13,7 +13,8 @@ DIR/index.csv                                      optional: a row for each pict
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import PurePosixPath
 
@@ -32,7 +33,20 @@ _DEPTH_SUFFIXES = (".npy", ".png", ".exr", ".tif", ".tiff")
 _NORMALS_SUFFIXES = (".npy", ".exr", ".tif", ".tiff", ".png")
 
 
-def find_pairs(storage: Storage) -> tuple[Sample, ...]:
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures with their truth.
+
+    Attributes:
+        samples: One for each picture.
+        notes: What was left out, in words.
+    """
+
+    samples: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
+
+
+def find_pairs(storage: Storage) -> Pairs:
     """Find every picture that has depth or normals.
 
     Raises:
@@ -40,14 +54,29 @@ def find_pairs(storage: Storage) -> tuple[Sample, ...]:
     """
     files = _Files(storage.names())
     if storage.has(INDEX):
-        return tuple(_listed(storage, files))
+        return Pairs(tuple(_listed(storage, files)))
     samples = tuple(sample for stem in files.images if (sample := files.sample(stem)))
     if not samples:
         raise DataSetError(
             f"{storage.root}: no picture has depth; expected rgb/NAME.jpg with depth/NAME.npy (or "
             ".png, .exr, .tif), or NAME_depth.npy beside NAME.jpg"
         )
-    return samples
+    return Pairs(samples, tuple(_note_rest(files, samples)))
+
+
+def _note_rest(files: _Files, samples: Sequence[Sample]) -> Iterator[str]:
+    """Say what has no partner."""
+    used = {sample.image for sample in samples}
+    used.update(name for sample in samples for name in (sample.truth, sample.normals) if name)
+    pictures = [name for name in files.pictures if name not in used]
+    truths = [name for name in files.truths if name not in used]
+    if pictures:
+        yield f"left out: {len(pictures)} without truth ({pictures[0]}, ...)"
+    bare = [sample.image for sample in samples if sample.mask is None]
+    if bare and files.masks:
+        yield f"{len(bare)} have no mask ({bare[0]}, ...): all that is known of them counts"
+    if truths:
+        yield f"left out: {len(truths)} without a picture ({truths[0]}, ...)"
 
 
 class _Files:
@@ -69,6 +98,30 @@ class _Files:
             is_picture = any(suffix in SUFFIXES for suffix in suffixes)
             if is_picture and stem.startswith(self._prefix) and not stem.startswith(elsewhere):
                 yield stem.removeprefix(self._prefix)
+
+    @property
+    def pictures(self) -> list[str]:
+        """Names of what is a picture, and neither truth nor mask."""
+        other = {*self.truths, *self.masks}
+        found = (self._find([self._prefix + stem], SUFFIXES) for stem in self.images)
+        return [name for name in found if name and name not in other]
+
+    @property
+    def truths(self) -> list[str]:
+        """Names of depth and normals."""
+        depths = self._of(_DEPTHS, "_depth", _DEPTH_SUFFIXES)
+        return sorted([*depths, *self._of(_NORMALS, "_normals", _NORMALS_SUFFIXES)])
+
+    @property
+    def masks(self) -> list[str]:
+        """Names of masks."""
+        return sorted(self._of(_MASKS, "_mask", _DEPTH_SUFFIXES))
+
+    def _of(self, folders: Sequence[str], ending: str, suffixes: Sequence[str]) -> Iterator[str]:
+        starts = tuple(f"{folder}/" for folder in folders)
+        for stem, names in self._by_stem.items():
+            if stem.startswith(starts) or stem.endswith(ending):
+                yield from (name for suffix, name in names.items() if suffix in suffixes)
 
     def sample(self, stem: str, scale: float | None = None, group: str = "") -> Sample | None:
         """A picture and what is true of it; None: one of the two is not there."""

@@ -154,6 +154,8 @@ def score_picture(
         return compared
     truth, depth, fit = compared.truth, compared.aligned.depth, compared.aligned.fit
     ours, theirs = select(depth, truth.depth, truth.valid)
+    if not ours.size:
+        return Skip(sample.image, "no pixel that was measured is predicted")
     scores = {metric.key: metric.formula(ours, theirs) for metric in METRICS}
     scores[BOUNDARY] = boundary_f1(depth, truth.depth, truth.valid)
     coverage = ours.size / int(np.count_nonzero(truth.valid))

@@ -56,11 +56,12 @@ def make_tables(results: Sequence[Result]) -> list[Table]:
 def make_overview(results: Sequence[Result]) -> Table:
     """One table over all data sets as papers print it: in percent, and angles in degrees."""
     sets = {result.data: result for result in results}
+    measured = {(result.data, key) for result in results for key in result.keys}
     columns = [
         (name, result.title, key)
         for name, result in sets.items()
         for key in _HEADLINES
-        if key in result.keys
+        if (name, key) in measured
     ]
     methods = dict.fromkeys(result.method for result in results)
     means = {(one.method, one.data, key): one.mean(key) for one in results for key in one.keys}

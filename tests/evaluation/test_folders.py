@@ -72,7 +72,43 @@ def test_pairs_are_found_in_folders_of_several_names(
 
     (sample,) = data.samples
     assert (sample.image, sample.truth, sample.mask) == (image, depth, mask)
+    assert data.notes == (
+        f"left out: 1 without truth ({Path(image).with_name('without.jpg')}, ...)",
+    )
     assert data.read_truth(sample).valid.tolist() == [[True, False, True], [True, True, False]]
+
+
+def test_truth_without_a_picture_is_told_of(tmp_path: Path, files: Any) -> None:
+    for name in ("a", "b"):
+        files.photo(tmp_path / f"rgb/{name}.jpg", 2, 3)
+    files.array(tmp_path / "depth/a.npy", DEPTH)
+    files.array(tmp_path / "depth/B.npy", DEPTH)
+
+    data = open_folder(tmp_path)
+
+    assert data.notes == (
+        "left out: 1 without truth (rgb/b.jpg, ...)",
+        "left out: 1 without a picture (depth/B.npy, ...)",
+    )
+
+
+def test_depth_pictures_beside_photos_are_no_photos(tmp_path: Path, files: Any) -> None:
+    files.photo(tmp_path / "a.png", 2, 3)
+    files.steps(tmp_path / "a_depth.png", DEPTH)
+    files.steps(tmp_path / "a_mask.png", np.ones((2, 3)))
+
+    assert open_folder(tmp_path).notes == ()
+
+
+def test_a_mask_for_some_pictures_only_is_told_of(tmp_path: Path, files: Any) -> None:
+    for name in ("a", "b"):
+        files.photo(tmp_path / f"rgb/{name}.jpg", 2, 3)
+        files.array(tmp_path / f"depth/{name}.npy", DEPTH)
+    files.steps(tmp_path / "mask/a.png", np.ones((2, 3)))
+
+    assert open_folder(tmp_path).notes == (
+        "1 have no mask (rgb/b.jpg, ...): all that is known of them counts",
+    )
 
 
 def test_bounds_say_what_counts(tmp_path: Path, files: Any) -> None:

@@ -23,7 +23,7 @@ from marigold_cli.evaluation.tables import to_csv
 from marigold_cli.files.names import DEPTH_SUFFIXES, NORMALS_SUFFIXES
 from marigold_cli.files.writers import NORMALS_WRITERS, WRITERS, Tags
 from marigold_cli.inference.options import Resample
-from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.restoring import restore
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from marigold_cli.errors import ForeignFileError
 from marigold_cli.evaluation.datasets import open_dataset
 from marigold_cli.evaluation.options import DataSetName, FolderOptions
 from marigold_cli.evaluation.staging import stage
@@ -16,15 +18,24 @@ def test_pictures_of_a_folder_are_linked_and_what_is_no_longer_wanted_goes(
     pairs: Path, tmp_path: Path
 ) -> None:
     data = open_dataset(DataSetName.FOLDER, pairs, FolderOptions())
-    (tmp_path / "out/rgb").mkdir(parents=True)
+    stage(data, tmp_path / "out")
     (tmp_path / "out/rgb/old.png").write_bytes(b"")
 
-    stage(data, tmp_path / "out")
     stage(data, tmp_path / "out")
 
     links = sorted((tmp_path / "out").rglob("*.png"))
     assert [link.readlink() for link in links] == [pairs / "rgb/a.png", pairs / "rgb/b.png"]
     assert all(path.exists() for path in pairs.rglob("*.png"))
+
+
+def test_somebody_else_s_files_are_not_removed(pairs: Path, tmp_path: Path) -> None:
+    data = open_dataset(DataSetName.FOLDER, pairs, FolderOptions())
+    before = sorted(pairs.rglob("*"))
+
+    with pytest.raises(ForeignFileError, match=r"rgb: holds .*choose another --out"):
+        stage(data, pairs / "rgb")
+
+    assert sorted(pairs.rglob("*")) == before
 
 
 def test_pictures_of_an_archive_are_unpacked_once(pairs: Path, tmp_path: Path) -> None:
