@@ -1,7 +1,8 @@
 """Folders of photographs in, depth maps out: Marigold as a command-line tool.
 
 words     errors (what can go wrong, and its exit code), depth (the value that everybody passes on)
-numbers   fit (lines through pairs of depth), metrics (how far a prediction is from the truth)
+numbers   fit (lines through pairs of depth), blocks (through many maps at once), metrics (how far a
+          prediction is from the truth)
 material  files (in and out), scenes (random ones, with exact depth)
 model     inference (pixels -> depth, no disk), checkpoints (a name -> a model on a device)
 work      batch (a run over many photos)

@@ -116,7 +116,7 @@ def _devices() -> Iterator[Check]:
     place = device.choose_device()
     yield Check("default device", True, place.reason)
     for wish in ("auto", *device.DTYPES):
-        choice = device.choose_dtype(wish, place.device, cpu.suit_cpu())
+        choice = device.choose_dtype(wish, place.device, cpu.choose_cpu_dtype())
         reason = choice.reason.removeprefix("asked for").removeprefix("; ")
         yield Check(f"--dtype {wish}", True, f"{choice.name}: {reason}" if reason else choice.name)
     yield _cpu_units(cpu.bfloat16_units())

@@ -17,7 +17,14 @@ MarigoldError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
+
+
+def name_some(names: Sequence[str], shown: int = 5) -> str:
+    """Name some of many, and say how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class ExitCode(IntEnum):
@@ -145,3 +152,8 @@ class ImageError(MarigoldError):
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, in one line; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "marigold_cli"
 LAYERS = [
     {"errors", "__init__"},
     {"depth"},
-    {"files", "scenes", "fit", "metrics"},
+    {"files", "scenes", "fit", "blocks", "metrics"},
     {"inference"},
     {"checkpoints"},
     {"batch"},

@@ -29,13 +29,13 @@ CARD = resolve("tiny")
 
 @pytest.fixture(scope="module")
 def model() -> DepthModel:
-    return load(CARD, "cpu", "float32")
+    return load(CARD)
 
 
 @pytest.fixture(scope="module")
 def fast() -> DepthModel:
     """What `--fast` takes."""
-    return load(resolve(DEFAULT_E2E), "cpu", "float32")
+    return load(resolve(DEFAULT_E2E))
 
 
 @pytest.fixture(scope="module")

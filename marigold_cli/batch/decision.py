@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,8 @@ from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.plan import Job
 from marigold_cli.batch.records import Done, Failed
 from marigold_cli.batch.state import State
-from marigold_cli.errors import CollisionError, ForeignFileError, SettingsMismatchError
+from marigold_cli.errors import CollisionError, ForeignFileError, SettingsMismatchError, name_some
 from marigold_cli.files.discover import ImageRef
-
-_SHOWN = 5  # names in a message
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,12 @@ def refuse(decisions: Sequence[Decision], out: Path) -> None:
     """
     if other := [decision.ref.name for decision in decisions if decision.is_other]:
         raise SettingsMismatchError(
-            f"{out}: holds results of other settings for {_listed(other)}; "
+            f"{out}: holds results of other settings for {name_some(other)}; "
             "choose another --out, or --overwrite to compute everything anew"
         )
     if foreign := [path for decision in decisions for path in decision.foreign]:
         raise ForeignFileError(
-            f"{out}: files that no run has recorded stand in the way: {_listed(foreign)}; "
+            f"{out}: files that no run has recorded stand in the way: {name_some(foreign)}; "
             "move them, choose another --out, or --overwrite to replace them"
         )
     if rivals := [decision for decision in decisions if decision.rival]:
@@ -84,6 +82,20 @@ def find_rival(job: Job, state: State) -> str:
     return ""
 
 
+def find_outdated(jobs: Sequence[Job], state: State, fingerprint: str) -> Iterator[str]:
+    """Photos whose records must no longer count, since their outputs are about to be replaced.
+
+    What is overwritten by its like counts until its turn has come.
+    """
+    done = {name: entry.done for name, entry in state.entries.items() if entry.done}
+    for job in jobs:
+        name = job.ref.name
+        rivals = {state.owners.get(one.path, name) for one in job.outputs} - {name}
+        if name in done and (job.reason != "overwrite" or done[name].fp != fingerprint):
+            rivals.add(name)
+        yield from (one for one in sorted(rivals) if one in done)
+
+
 def _is_another(known: str, path: Path) -> bool:
     """Whether a recorded photo is still there, and another file than the one at the path."""
     if not known or Path(known) == path.absolute():
@@ -92,8 +104,3 @@ def _is_another(known: str, path: Path) -> bool:
         return Path(known).exists() and not path.samefile(known)
     except OSError:  # the run itself will meet and name it
         return True
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

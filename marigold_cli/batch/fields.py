@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, TypeVar
 
-from marigold_cli.batch.settings import Json
-
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 Fields: TypeAlias = Mapping[str, Json]
 _Value = TypeVar("_Value", str, int, bool)
 

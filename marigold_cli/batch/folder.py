@@ -21,8 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from marigold_cli.batch.differences import advise, tell_differences
+from marigold_cli.batch.fields import Json
 from marigold_cli.batch.lock import admitted
-from marigold_cli.batch.settings import Json, Settings, advice, differences, fingerprint
+from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.depth import near_value
 from marigold_cli.errors import ForeignFileError, SettingsMismatchError
 from marigold_cli.files.disk import output_errors, read_plain, sync_folder, write_new
@@ -99,8 +101,8 @@ def check_binding(out: Path, settings: Settings) -> None:
     if binding and binding.fingerprint != fingerprint(settings):
         here, there = settings.to_dict(), binding.settings
         raise SettingsMismatchError(
-            f"{out}: holds results of other settings ({differences(here, there)}); "
-            f"{advice(here, there)}"
+            f"{out}: holds results of other settings ({tell_differences(here, there)}); "
+            f"{advise(here, there)}"
         )
 
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from marigold_cli.batch.fields import Fields
+from marigold_cli.batch.fields import Fields, Json
 from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
-from marigold_cli.batch.settings import Json
 
 VERSION = 1
 

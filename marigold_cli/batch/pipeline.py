@@ -86,7 +86,7 @@ class Pipeline:
                     self._held.pop(loaded.origin.job, None)
 
     def _groups(self, jobs: Iterable[Job | Pause]) -> Generator[list[Loaded], None, None]:
-        ahead = max(1, self.predictor.batch_size)
+        ahead = max(1, self.predictor.photos_per_call)
         photos = map_ahead(self._load, jobs, weigh_loaded, _DECODERS, ahead, _BUDGET)
         return grouped(photos, self._limit)
 
@@ -109,7 +109,7 @@ class Pipeline:
 
     def _limit(self, loaded: Loaded) -> int:
         """How many photos go together; the number may shrink with the memory."""
-        return 1 if loaded.origin.job.part else self.predictor.batch_size
+        return 1 if loaded.origin.job.part else self.predictor.photos_per_call
 
     def _predict(self, group: list[Loaded], writers: WriteBehind) -> None:
         if part := group[0].origin.job.part:
@@ -124,7 +124,9 @@ class Pipeline:
         if isinstance(depths, Failure):
             self._blame(group, depths, writers)
             return
-        for loaded, depth in zip(group, depths or (), strict=False):  # none if they were dropped
+        if depths is None:  # the run stops, and they were dropped
+            return
+        for loaded, depth in zip(group, depths, strict=True):
             self._pass_on(Predicted(loaded.origin, depth, len(group), seconds), loaded, writers)
 
     def _compute(self, group: list[Loaded], names: tuple[str, ...]) -> list[DepthMap]:

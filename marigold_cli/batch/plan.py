@@ -65,6 +65,27 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What earlier runs tell of themselves.
+
+    Attributes:
+        exit_code: Of the last one over the same photos; None: there was none.
+        versions: Of the libraries that the last one was made with, by name.
+        crashes: Times that a process died with one of the jobs in flight.
+        units: Members of photos that fit a device together, as they found out, by device.
+        latest: When the last record of the journals was written [s since 1970].
+        bad_lines: Lines of the journals that could not be read.
+    """
+
+    exit_code: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    crashes: int = 0
+    units: Mapping[str, int] = field(default_factory=dict)
+    latest: float = 0.0
+    bad_lines: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run has to do.
 
@@ -80,20 +101,15 @@ class Plan:
         left_out: Photos in folders that need an extra which is not installed.
         is_news: Whether the journal must hear of this plan even if there is no job: of records, or
             of other folders unread or photos set aside than the last time.
-        told: The exit code that the journal tells of the last run; None: there was none.
         total: Photos that are taken, and others whose results are there.
         aside: Photos of earlier runs without a valid result that are not taken any more.
-        bad_lines: Lines of the journals that could not be read.
-        versions: Of the libraries that the last run was made with, by name.
         shard: The part of the photos that is looked after, "3/8"; empty: all.
         run_id: What tells the same run, begun once more because a worker died, from another one;
             empty: it never is.
         goes_on: Whether this is such a run, or one that ends an overwrite which was interrupted.
         finished: Photos that it had computed already; they are not among the skipped.
         failed: Photos passed over that have failed in it.
-        crashes: Times that a process died with a photo in flight which is not finished since.
-        latest: When the last record of the journals was written [s since 1970].
-        units: Members of photos that fit a device together, as earlier runs found out, by device.
+        past: What earlier runs tell of themselves.
     """
 
     jobs: tuple[Job, ...]
@@ -105,19 +121,14 @@ class Plan:
     unread: tuple[Failure, ...] = ()
     left_out: Mapping[Extra, int] = field(default_factory=dict)
     is_news: bool = True
-    told: int | None = None
     total: int = 0
     aside: tuple[str, ...] = ()
-    bad_lines: int = 0
-    versions: dict[str, str] = field(default_factory=dict)
     shard: str = ""
     run_id: str = ""
     goes_on: bool = False
     finished: int = 0
     failed: int = 0
-    crashes: int = 0
-    latest: float = 0.0
-    units: Mapping[str, int] = field(default_factory=dict)
+    past: Past = Past()
 
 
 def parts_of(ensemble: int, batch: int) -> list[Part]:

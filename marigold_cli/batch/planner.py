@@ -1,32 +1,51 @@
 """Making a plan: the photos against the journal and the files that are there.
 
-Nothing is written here; `marigold run --dry-run` prints exactly this.
+Nothing is written here; `marigold run --dry-run` prints exactly this. What becomes of a photo, by
+the first line that fits:
+
+this very run brought it to an end        it stays as it is
+--overwrite                               computed, unless the overwrite that goes on has made it
+results, but of other settings            the run is refused
+results that are missing or altered       computed
+results of another state of the photo     computed
+results                                   skipped
+a process died of it twice, alone         left out by name
+a failure, and the photo is as it was     passed over with --skip-failed, or where a process died of
+                                          it; else computed
+files of nobody, or of another photo      the run is refused
+nothing                                   computed
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from marigold_cli.batch.decision import Decision, find_foreign, find_rival, refuse
+from marigold_cli.batch.decision import (
+    Decision,
+    find_foreign,
+    find_outdated,
+    find_rival,
+    refuse,
+)
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import check_binding, check_place
 from marigold_cli.batch.journal import fold
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.plan import Job, Plan, outputs_for
+from marigold_cli.batch.outputs import find_altered, find_missing
+from marigold_cli.batch.plan import Job, Past, Plan, outputs_for
 from marigold_cli.batch.records import Done, Failed, Run, Void
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.shard import Shard, named
 from marigold_cli.batch.state import Entry, State, Stint
-from marigold_cli.batch.verify import compare_hash, look
 from marigold_cli.batch.versions import versions
 from marigold_cli.errors import ImageError, Kind, RefusedError
 from marigold_cli.files.discover import Discovery, ImageRef
-from marigold_cli.files.source import read_source, trusted_time
+from marigold_cli.files.source import read_source, stat_photo, trusted_time
 
 _CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
 _THREADS = 8  # network folders answer slowly, but to many at a time
@@ -92,14 +111,14 @@ class _Planner:
         return self.state.stints.get(self.shard)
 
     @cached_property
-    def goes_on(self) -> bool:
+    def is_same_run(self) -> bool:
         """Whether this very run has begun before."""
         return bool(self.run_id) and self.before is not None and self.before.run.id == self.run_id
 
     @cached_property
     def finished(self) -> set[str]:
         """Photos that it had brought to an end."""
-        return self.before.finished if self.before and self.goes_on else set()
+        return self.before.finished if self.before and self.is_same_run else set()
 
     @cached_property
     def made_anew(self) -> set[str] | None:
@@ -108,7 +127,7 @@ class _Planner:
         return self.before.finished if self.before and self.before.goes_on_in(run) else None
 
     def decide(self, ref: ImageRef) -> Decision:
-        """Find this photo's line in the decision table."""
+        """Find what becomes of a photo: the first line of the table that fits."""
         entry = self._entry(ref)
         if ref.name in self.finished and (entry.done or entry.failed):
             failure = entry.failed.failure if entry.failed else None
@@ -131,11 +150,11 @@ class _Planner:
     def has_results(self, name: str) -> bool:
         """Whether a photo that is not taken has its results still."""
         done = self.state.entries[name].done
-        return done is not None and not any(look(self.out, file) for file in done.outputs)
+        return done is not None and not any(find_missing(self.out, file) for file in done.outputs)
 
     def _decide_anew(self, job: Job, entry: Entry) -> Decision:
         """What becomes of a photo whatever is there, but for what this overwrite has made."""
-        if (self.goes_on or self.made_anew is not None) and entry.alone >= _CRASHES:
+        if (self.is_same_run or self.made_anew is not None) and entry.alone >= _CRASHES:
             return self._quarantine(job, entry)
         if entry.done and job.ref.name in (self.made_anew or ()):
             return self._decide_done(job, entry.done)
@@ -149,7 +168,7 @@ class _Planner:
     def _job(self, ref: ImageRef, entry: Entry) -> Job:
         is_begun = self.fingerprint in entry.fingerprints or entry.paths
         failed_by = entry.failed.kind if entry.failed else None
-        size, mtime_ns = _stat(ref.path)
+        size, mtime_ns = stat_photo(ref.path)
         return Job(
             ref,
             outputs_for(ref, self.settings),
@@ -175,9 +194,9 @@ class _Planner:
             return Decision(job.ref, replace(job, reason="output missing"))
         if self.policy.check == "stat" and (done.size, done.mtime_ns) == (job.size, job.mtime_ns):
             return Decision(job.ref)
-        return self._compare_hash(job, done)
+        return self._decide_by_hash(job, done)
 
-    def _compare_hash(self, job: Job, done: Done) -> Decision:
+    def _decide_by_hash(self, job: Job, done: Done) -> Decision:
         now_ns = time.time_ns()
         try:
             source = read_source(job.ref.path)
@@ -192,11 +211,8 @@ class _Planner:
         """Whether all outputs that these settings ask for are there, as far as is checked."""
         if {output.path for output in job.outputs} != {file.path for file in done.outputs}:
             return False
-        if any(look(self.out, file) for file in done.outputs):
-            return False
-        return self.policy.check == "stat" or not any(
-            compare_hash(self.out, file) for file in done.outputs
-        )
+        find = find_missing if self.policy.check == "stat" else find_altered
+        return not any(find(self.out, file) for file in done.outputs)
 
     def _may_retry(self, job: Job, entry: Entry) -> bool:
         failed = entry.failed
@@ -208,8 +224,9 @@ class _Planner:
         """Sort the decisions into a plan."""
         jobs = tuple(decision.job for decision in decisions if decision.job)
         idle = [one for one in decisions if not one.job and not one.failure]
-        failures = [one for one in decisions if one.failure and self.goes_on]
-        records = (*self._void(jobs), *(one.record for one in decisions if one.record))
+        failures = [one for one in decisions if one.failure and self.is_same_run]
+        outdated = find_outdated(jobs, self.state, self.fingerprint)
+        records = (*map(Void, outdated), *(one.record for one in decisions if one.record))
         unread = tuple(Failure(one.name, one.kind, one.message) for one in found.unread)
         is_unknown = self.before is None and bool(self.shard or self.state.run)
         is_other = (unread, {*aside}) != (self.state.unread, self.state.aside)
@@ -224,37 +241,20 @@ class _Planner:
             left_out=found.left_out,
             is_news=bool(jobs or records) or is_unknown or is_other,
             aside=tuple(aside),
-            told=self.before.code if self.before else None,
-            bad_lines=self.state.bad_lines,
-            versions=self.state.run.versions if self.state.run else {},
             shard=self.shard,
             run_id=self.run_id,
-            goes_on=self.goes_on or self.made_anew is not None,
+            goes_on=self.is_same_run or self.made_anew is not None,
             finished=sum(one.is_finished for one in idle),
             failed=sum(bool(one.record) or one.ref.name in self.finished for one in failures),
-            crashes=sum(self._entry(job.ref).crashes for job in jobs),
-            latest=self.state.latest,
-            units=self.state.units_under(self.fingerprint),
+            past=self._recall(jobs),
         )
 
-    def _void(self, jobs: Sequence[Job]) -> Iterator[Void]:
-        """Stop older records from counting whose outputs are about to be replaced.
-
-        What is overwritten by its like counts until its turn has come.
-        """
-        done = {name: entry.done for name, entry in self.state.entries.items() if entry.done}
-        for job in jobs:
-            name = job.ref.name
-            rivals = {self.state.owners.get(one.path, name) for one in job.outputs} - {name}
-            if name in done and (job.reason != "overwrite" or done[name].fp != self.fingerprint):
-                rivals.add(name)
-            yield from (Void(one) for one in sorted(rivals) if one in done)
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    """Size [bytes] and time of change [ns]; zeros when it is not there."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return 0, 0
-    return found.st_size, found.st_mtime_ns
+    def _recall(self, jobs: Sequence[Job]) -> Past:
+        return Past(
+            exit_code=self.before.code if self.before else None,
+            versions=self.state.run.versions if self.state.run else {},
+            crashes=sum(self._entry(job.ref).crashes for job in jobs),
+            units=self.state.units_under(self.fingerprint),
+            latest=self.state.latest,
+            bad_lines=self.state.bad_lines,
+        )

@@ -16,15 +16,15 @@ class Predictor(Protocol):
     Attributes:
         long_edge: Long edge while predicting, so that larger photos need not be decoded in full
             [px]; None: full resolution is needed.
-        batch_size: Photos per call that pay off.
+        photos_per_call: So many that pay off.
         name: The model's.
         device: Where it computes.
-        dtype: Number format of the network.
-        reason: Why this device and this number format.
+        dtype: Precision of the network.
+        reason: Why this device and this precision.
     """
 
     long_edge: int | None
-    batch_size: int
+    photos_per_call: int
     name: str
     device: str
     dtype: str
@@ -38,7 +38,7 @@ class Predictor(Protocol):
         `on_step(step, steps)` may raise to end the call early; that must be let through.
         """
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> AnyMap:
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> AnyMap:
         """The map at (height, width) [px], part by part; called from several threads."""
 
 

@@ -23,7 +23,7 @@ class ModelLoaded:
     name: str
     device: str
     dtype: str
-    reason: str = ""  # why this device and this number format
+    reason: str = ""  # why this device and this precision
     seconds: float = 0.0  # loading took so long
 
 
@@ -146,6 +146,16 @@ Event: TypeAlias = (
     | FromWorker
     | RunEnded
 )
+
+
+class Teller(Protocol):
+    """Hears what is being done before there are events."""
+
+    def stage(self, text: str) -> None:
+        """Hear what is being done now, for instance "looking for photos"."""
+
+    def note(self, text: str) -> None:
+        """Hear what a user should know in any case but a quiet one."""
 
 
 class Observer(Protocol):

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.fields import Fields, get, get_list, get_object, get_or
-from marigold_cli.batch.settings import Json
+from marigold_cli.batch.fields import Fields, Json, get, get_list, get_object, get_or
 
 
 @dataclass(frozen=True)

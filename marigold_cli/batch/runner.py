@@ -59,7 +59,7 @@ def run_batch(
     stop = Stop(options.policy.grace_s, options.policy.max_time_s)
     outcome = Outcome(plan, options.policy, stop)
     _announce(plan, tell)
-    is_news = plan.is_news or plan.told not in (None, outcome.exit_code)
+    is_news = plan.is_news or plan.past.exit_code not in (None, outcome.exit_code)
     if is_news or has_leftovers(options.out):
         with tidy(), occupied(options.out, options.policy.fsync, options.party) as place:
             if is_news:
@@ -85,7 +85,7 @@ def _run(
             _go(outcome, place, crew, tell)
         except DeadWorkerError as death:
             before, plan = outcome.plan, replan() if replan else outcome.plan
-            has_come_on = (plan.jobs, plan.crashes) != (before.jobs, before.crashes)
+            has_come_on = (plan.jobs, plan.past.crashes) != (before.jobs, before.past.crashes)
             patience = _PATIENCE if has_come_on else patience - 1
             if not patience:
                 raise DeviceError(f"{death}; {_PATIENCE} times without any progress") from death
@@ -122,12 +122,12 @@ def _warnings(plan: Plan) -> list[str]:
         f"{extra.count(number)} left out; to read them: {extra.command}"
         for extra, number in plan.left_out.items()
     ]
-    if plan.bad_lines:
+    if plan.past.bad_lines:
         warnings.append(
-            f"{plan.bad_lines} lines of the journal are torn or damaged; "
+            f"{plan.past.bad_lines} lines of the journal are torn or damaged; "
             "what only they knew is computed again"
         )
-    changed = changes(plan.versions)
+    changed = changes(plan.past.versions)
     if changed and plan.jobs and plan.skipped:
         warnings.append(
             f"versions changed since the last run ({', '.join(changed)}); "

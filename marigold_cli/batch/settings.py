@@ -4,49 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from marigold_cli.batch.fields import Json
 from marigold_cli.batch.options import OutputOptions
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.depth import DepthKind, Modality
 from marigold_cli.errors import UsageError
-from marigold_cli.inference.options import AUTO_TILE, Recipe
+from marigold_cli.inference.options import Recipe
 
-_DTYPES = ("float32", "float16", "bfloat16")
-
-# Of a recipe: what changes no byte is not told.
-_UNTOLD: dict[str, Json] = {"tile": None, "refine": False}
-
-_SHORT = 12  # hexadecimal digits of bytes, for people
-_OF_MODEL = (  # what follows from the model where no flag says otherwise
-    *("identity", "kind", "intrinsics"),
-    *("steps", "resolution", "timesteps", "noise", "dtype"),
-)
-_FLAGS = {  # of `marigold run`, by what they set
-    "steps": "--steps",
-    "ensemble": "--ensemble",
-    "resolution": "--resolution",
-    "seed": "--seed",
-    "timesteps": "--timesteps",
-    "noise": "--noise",
-    "resample": "--resample",
-    "reduction": "--reduction",
-    "tile": "--tile",
-    "refine": "--refine",
-    "dtype": "--dtype",
-    "formats": "--format",
-    "colormap": "--colormap",
-    "uncertainty": "--uncertainty",
-    "invert": "--invert",
-    "size": "--output-size",
-    "grid": "--grid",
-}
+UNTOLD: dict[str, Json] = {"tile": None, "refine": False}  # of a recipe: they change no byte
 
 ALGORITHM = 1  # to be raised by us whenever the same settings give other bytes
-
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +62,7 @@ class Settings:
         if intrinsics:
             facts["intrinsics"] = intrinsics
         recipe = facts.pop("recipe")
-        for key in [key for key, default in _UNTOLD.items() if recipe[key] is default]:
+        for key in [key for key, default in UNTOLD.items() if recipe[key] is default]:
             del recipe[key]
         return {**recipe, **facts, "formats": list(self.formats)}
 
@@ -168,71 +138,6 @@ def _check_vectors(card: AnyCard, output: OutputOptions) -> None:
         raise UsageError(
             f"{card.name}: {what} have no 16-bit PNG; take --format npy, tiff, exr or color"
         )
-
-
-def differences(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
-    """Say which settings differ, for instance "model tiny instead of large, steps 4 instead of 50".
-
-    A model's bytes are told only where its name does not tell it apart.
-    """
-    words = []
-    for key in _differing(here, there):
-        mine, other = _word(key, here), _word(key, there)
-        if key == "identity" and here.get("model") != there.get("model"):
-            key, mine, other = "model", _word("model", here), _word("model", there)
-        elif key == "identity":
-            key = f"bytes of the model {_word('model', here)}"
-        words.append(f"{key} {mine} instead of {other}")
-    return ", ".join(words) or "nothing that this version knows of"
-
-
-def advice(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
-    """Say what to do about results of other settings: which flags go back to them, if any do."""
-    others = "choose another --out, or --overwrite to compute everything anew"
-    back = _way_back(here, there)
-    return f"{back} to go on as before, {others}" if back else others
-
-
-def _way_back(here: Mapping[str, Json], there: Mapping[str, Json]) -> str:
-    """Return "add --steps 4 and leave out --invert"; empty: flags alone do not lead there."""
-    keys = _differing(here, there)
-    flags: list[str] = []
-    superfluous = ["--fast"] if "steps" in keys and here.get("steps") == 1 else []
-    if "identity" in keys and here.get("model") != there.get("model"):
-        flags.append(f"--model {shlex.quote(_word('model', there))}")
-        keys = [key for key in keys if key not in _OF_MODEL]
-    if "formats" in keys and there.get("colormap") is None:
-        keys = [key for key in keys if key != "colormap"]  # goes with the colour pictures
-    for key in keys:
-        flag, value = _FLAGS.get(key), there.get(key, _UNTOLD.get(key))
-        if flag is None or (key == "dtype" and value not in _DTYPES):
-            return ""
-        if value is None or value is False:
-            superfluous.append(flag)
-        else:
-            text = shlex.quote(_word(key, there).replace("+", ","))
-            flags.append(flag if value is True else f"{flag} {text}")
-    add = f"add {' '.join(flags)}" if flags else ""
-    leave_out = f"leave out {' '.join(superfluous)}" if superfluous else ""
-    return " and ".join(filter(None, (add, leave_out)))
-
-
-def _differing(here: Mapping[str, Json], there: Mapping[str, Json]) -> list[str]:
-    """Return which settings differ; the model's name alone is none."""
-    keys = sorted((here.keys() | there.keys()) - {"model"})
-    return [
-        key for key in keys if here.get(key, _UNTOLD.get(key)) != there.get(key, _UNTOLD.get(key))
-    ]
-
-
-def _word(key: str, facts: Mapping[str, Json]) -> str:
-    value = facts.get(key, _UNTOLD.get(key))
-    if isinstance(value, list):
-        return "+".join(map(str, value))
-    if key == "tile" and value == AUTO_TILE:
-        return "auto"
-    text = "none" if value is None else str(value)
-    return text[:_SHORT] if key in ("identity", "vae") else text
 
 
 def _canonical(facts: Mapping[str, Json]) -> str:

@@ -57,7 +57,7 @@ class Shift:
             SettingsMismatchError: another run bound the folder to other settings meanwhile.
         """
         path = journal_of(self.place.root, self.plan.shard)
-        with Journal(path, self.place.fsync, self.plan.latest) as journal:
+        with Journal(path, self.place.fsync, self.plan.past.latest) as journal:
             self._begin(journal, device)
             with self._steered(journal):
                 try:
@@ -92,7 +92,7 @@ class Shift:
         for record in plan.records:
             mark = journal.note(record)
         journal.settle(mark)
-        if (self.policy.overwrite and not plan.goes_on) or changes(plan.versions):
+        if (self.policy.overwrite and not plan.goes_on) or changes(plan.past.versions):
             clear(self.place.root, plan.shard)
         bind(self.place, plan.settings, self.policy.overwrite)
 

@@ -155,7 +155,7 @@ def _encode(
     tags = Tags(settings.label(), orientation, settings.colormap or "spectral")
     for output in origin.job.outputs:
         depth = predicted.depth.only(output.intrinsic)
-        whole = predictor.restore(depth, predicted.size(plan))
+        whole = predictor.restored(depth, predicted.size(plan))
         strips = Strips(whole, orientation, settings.invert)
         told = replace(tags, quantity=output.quantity)
         yield output.path, Measured(choose_writer(output).stream(strips, told))

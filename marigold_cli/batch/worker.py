@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from marigold_cli.batch.claims import Shared, Store
+from marigold_cli.batch.fields import Json
 from marigold_cli.batch.folder import occupied
 from marigold_cli.batch.head import Head
 from marigold_cli.batch.journal import Journal, journal_of
-from marigold_cli.batch.line import Line
+from marigold_cli.batch.link import Link
+from marigold_cli.batch.opening import load_model
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.outcome import Outcome
 from marigold_cli.batch.parts import Parts
@@ -26,10 +28,9 @@ from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.predictor import Predictor, units_of
 from marigold_cli.batch.progress import FromWorker
 from marigold_cli.batch.records import End, Run
-from marigold_cli.batch.settings import Json, Settings, fingerprint
+from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.shift import DeadWorkerError, Shift
 from marigold_cli.batch.signals import Stop, listening, tidy
-from marigold_cli.batch.solo import load_model
 from marigold_cli.batch.versions import versions
 from marigold_cli.batch.watchdog import watched
 from marigold_cli.batch.wire import Left, Orders
@@ -59,29 +60,29 @@ def take_part(
         The signal that stopped it; None: there was none.
     """
     me = f"worker {worker} on {platform.node()}"
-    line, stop = Line(store, worker), Stop(min(options.policy.grace_s, _GRACE_S))
-    with line.open():
+    link, stop = Link(store, worker), Stop(min(options.policy.grace_s, _GRACE_S))
+    with link.open():
         try:
             settings, open_predictor = choose()
-            predictor = load_model(open_predictor, settings, line.say)
-            if orders := line.arrive(_device(predictor), units_of(predictor)):
+            predictor = load_model(open_predictor, settings, link.say)
+            if orders := link.arrive(_device(predictor), units_of(predictor)):
                 _check(orders, settings)
                 plan = Plan((), (), (), settings, orders.fingerprint, shard=orders.shard)
                 outcome = Outcome(plan, options.policy, stop)
                 with tidy(), occupied(options.out, options.policy.fsync, orders.party) as place:
-                    shift = Shift(plan, options.policy, place, stop, outcome, line.say)
-                    with _recorded(shift, worker, orders) as own, _steered(shift, line, own):
+                    shift = Shift(plan, options.policy, place, stop, outcome, link.say)
+                    with _recorded(shift, worker, orders) as own, _steered(shift, link, own):
                         _work(shift, predictor, store, orders, own)
                 if outcome.error:
                     raise outcome.error
         except MarigoldError as error:
-            line.say(Left(error.exit_code, f"{me}: {error}"))
+            link.say(Left(error.exit_code, f"{me}: {error}"))
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
-            line.say(Left(ExitCode.BUG, f"a bug in marigold: {me}: {what}"))
+            link.say(Left(ExitCode.BUG, f"a bug in marigold: {me}: {what}"))
             _logger.exception("worker %d", worker)
         else:
-            line.say(Left(message=f"{me} was stopped: {stop.reason}" if stop.reason else ""))
+            link.say(Left(message=f"{me} was stopped: {stop.reason}" if stop.reason else ""))
     return stop.signal
 
 
@@ -134,7 +135,7 @@ def _recorded(shift: Shift, worker: int, orders: Orders) -> Iterator[Journal]:
 
 
 @contextlib.contextmanager
-def _steered(shift: Shift, line: Line, journal: Journal) -> Iterator[None]:
+def _steered(shift: Shift, link: Link, journal: Journal) -> Iterator[None]:
     """Put the block under the hand of signals and of the head."""
 
     def last_words() -> None:
@@ -145,7 +146,7 @@ def _steered(shift: Shift, line: Line, journal: Journal) -> Iterator[None]:
         """The head tells it."""
 
     with (
-        line.heeding(shift.stop, last_words),
+        link.heeding(shift.stop, last_words),
         listening(shift.stop, on_stop=keep_quiet, on_status=keep_quiet, on_abort=last_words),
     ):
         yield

@@ -28,7 +28,7 @@ def find_snapshot(name: str, revision: str | None, index: str) -> Path | None:
     """The folder of a repository's snapshot that has this file; its name is the hub's commit.
 
     Raises:
-        ModelError: No hub id, or no revision.
+        ModelError: no hub id, or no revision.
     """
     check_names(name, revision)
     path = try_to_load_from_cache(name, index, cache_dir=cache_folder(), revision=revision)
@@ -44,7 +44,7 @@ def check_names(name: str, revision: str | None) -> None:
     """Refuse spellings that could lead out of the cache.
 
     Raises:
-        ModelError: No hub id, or no revision.
+        ModelError: no hub id, or no revision.
     """
     if not is_hub_id(name):
         raise ModelError(f"{name!r} is no hub id; they look like prs-eth/marigold-depth-v1-1")

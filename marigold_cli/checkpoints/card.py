@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from marigold_cli.checkpoints.cpu import suit_cpu
+from marigold_cli.checkpoints.cpu import choose_cpu_dtype
 from marigold_cli.depth import DepthKind, Intrinsic, Modality
 from marigold_cli.errors import UsageError
 from marigold_cli.inference.framing import Family
@@ -55,9 +55,9 @@ class Card:
     intrinsics: tuple[Intrinsic, ...] = ()
 
     @property
-    def on_cpu(self) -> str:
-        """The number format that "auto" means on a CPU; half of it was measured for depth alone."""
-        return suit_cpu() if self.kind.modality is Modality.DEPTH else "float32"
+    def cpu_dtype(self) -> str:
+        """The precision that "auto" means on a CPU; half of it was measured for depth alone."""
+        return choose_cpu_dtype() if self.kind.modality is Modality.DEPTH else "float32"
 
     def decide(self, options: PredictOptions) -> Recipe:
         """Fill in what the user left open.
@@ -131,8 +131,8 @@ class FeedForwardCard:
     family: Family
 
     @property
-    def on_cpu(self) -> str:
-        """The number format that "auto" means on a CPU; no other was measured."""
+    def cpu_dtype(self) -> str:
+        """The precision that "auto" means on a CPU; no other was measured."""
         return "float32"
 
     @property

@@ -11,8 +11,8 @@ _CPUS = Path("/proc/cpuinfo")
 _UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
 
 
-def suit_cpu(cpus: Path = _CPUS) -> str:
-    """What a denoising network is fastest in on this machine's CPU, at equal depth."""
+def choose_cpu_dtype(cpus: Path = _CPUS) -> str:
+    """Choose what a denoising network is fastest in on this machine's CPU, at equal depth."""
     return "bfloat16" if bfloat16_units(cpus) else "float32"
 
 

@@ -24,7 +24,7 @@ def make_card(manifest: Manifest, identity: str) -> Card:
     weaker than its own, and still true.
 
     Raises:
-        ModelError: A prediction or a schedule that this program cannot follow.
+        ModelError: a prediction or a schedule that this program cannot follow.
     """
     kind = KINDS.get(manifest.prediction)
     if kind is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from marigold_cli.checkpoints.card import FeedForwardCard
 from marigold_cli.checkpoints.manifest import Component
-from marigold_cli.checkpoints.snapshot import Settings, Snapshot
+from marigold_cli.checkpoints.snapshot import Config, Snapshot
 from marigold_cli.checkpoints.weights import find_weights
 from marigold_cli.depth import DepthKind
 from marigold_cli.inference.framing import Family, Framing
@@ -84,7 +84,7 @@ def read_feedforward(snapshot: Snapshot) -> FeedForward:
     """Read and judge a depth model of transformers without loading anything.
 
     Raises:
-        ModelError: Not a depth model whose numbers are known, incomplete, damaged, or unsafe.
+        ModelError: not a depth model whose numbers are known, incomplete, damaged, or unsafe.
     """
     config = snapshot.read_json(CONFIG)
     family = _family(snapshot, config)
@@ -105,11 +105,11 @@ def is_feedforward(snapshot: Snapshot) -> bool:
     return snapshot.find(CONFIG) is not None and _model_type(snapshot.read_json(CONFIG)) in CLASSES
 
 
-def _model_type(config: Settings) -> str:
+def _model_type(config: Config) -> str:
     return str(config.get("model_type"))
 
 
-def _family(snapshot: Snapshot, config: Settings) -> Family:
+def _family(snapshot: Snapshot, config: Config) -> Family:
     if _model_type(config) not in CLASSES:
         known = ", ".join(CLASSES)
         raise snapshot.refuse(
@@ -123,7 +123,7 @@ def _family(snapshot: Snapshot, config: Settings) -> Family:
     return family
 
 
-def _kind(snapshot: Snapshot, family: Family, config: Settings) -> DepthKind:
+def _kind(snapshot: Snapshot, family: Family, config: Config) -> DepthKind:
     if family is Family.DEPTH_ANYTHING:
         stated = config.get("depth_estimation_type", "relative")
         if stated not in _DEPTH_ANYTHING:
@@ -136,7 +136,7 @@ def _kind(snapshot: Snapshot, family: Family, config: Settings) -> DepthKind:
     return _KINDS[family]
 
 
-def _refuse_foreign_parts(snapshot: Snapshot, config: Settings) -> None:
+def _refuse_foreign_parts(snapshot: Snapshot, config: Config) -> None:
     for key in ("backbone", "use_timm_backbone", "use_pretrained_backbone"):
         if config.get(key):
             raise snapshot.refuse(f"{CONFIG} asks for {key} = {config[key]!r}; refused as unsafe")
@@ -153,7 +153,7 @@ def _framing(snapshot: Snapshot, family: Family) -> Framing:
     """The rules of the checkpoint's image processor, in one form for all of them.
 
     Raises:
-        ModelError: A rule that this program does not follow, or that makes no sense.
+        ModelError: a rule that this program does not follow, or that makes no sense.
     """
     rules = snapshot.read_json(RULES)
     is_zoe, is_dpt = family is Family.ZOEDEPTH, family in (Family.DPT, Family.DEPTH_ANYTHING)

@@ -19,10 +19,9 @@ from marigold_cli.checkpoints.cache import (
     cache_folder,
     cached_repositories,
     check_names,
-    find_snapshot,
 )
 from marigold_cli.checkpoints.card import AnyCard
-from marigold_cli.checkpoints.feedforward import CONFIG, is_feedforward, read_feedforward
+from marigold_cli.checkpoints.feedforward import is_feedforward, read_feedforward
 from marigold_cli.checkpoints.manifest import INDEX, read_manifest, read_vae
 from marigold_cli.checkpoints.needed import needed_files
 from marigold_cli.checkpoints.pipelines import PIPELINES
@@ -31,14 +30,15 @@ from marigold_cli.checkpoints.resolve import (
     DEFAULT,
     DEFAULT_E2E,
     EMBEDDED,
-    Place,
+    MODEL_FILES,
     card_at,
-    locate_any,
-    place_of,
-    read_any,
+    embedded_place,
+    find_cached,
+    locate,
+    read_checkpoint,
 )
 from marigold_cli.checkpoints.snapshot import Snapshot
-from marigold_cli.errors import MarigoldError, ModelError
+from marigold_cli.errors import MarigoldError, ModelError, first_line
 
 _ABOUT = {
     DEFAULT: "small, part of this program; to see how things work",
@@ -123,10 +123,10 @@ def show(name: str, revision: str | None = None) -> Shown:
     """Say all that is known of a checkpoint on this machine.
 
     Raises:
-        ModelError: Not on this machine, incomplete, or refused as unsafe.
+        ModelError: not on this machine, incomplete, or refused as unsafe.
     """
-    place = locate_any(name, revision)
-    found = read_any(place.snapshot)
+    place = locate(name, revision, MODEL_FILES)
+    found = read_checkpoint(place.snapshot)
     return Shown(card_at(place), found.files, found.size_bytes, place.commit is not None)
 
 
@@ -142,7 +142,7 @@ def pull(
         bar: Class of tqdm's kind that draws the progress; None: nothing is drawn.
 
     Raises:
-        ModelError: Unknown, out of reach, without safetensors, or refused as unsafe.
+        ModelError: unknown, out of reach, without safetensors, or refused as unsafe.
     """
     name = ALIASES.get(name, name)
     if name in EMBEDDED:
@@ -181,12 +181,8 @@ def _download(
         # What the disk or the hub refuses is an OSError; everything else never got there.
         elsewhere = "pull it on a machine with a network, copy the folder, use --model FOLDER"
         advice = "" if isinstance(error, OSError) else f"; {elsewhere}"
-        raise ModelError(f"{name}: not pulled: {_first_line(error)}{advice}") from error
+        raise ModelError(f"{name}: not pulled: {first_line(error)}{advice}") from error
     return Path(folder), wanted
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _judge(snapshot: Snapshot) -> None:
@@ -213,26 +209,19 @@ def _silence(is_wanted: bool) -> Iterator[None]:
 
 
 def _list(name: str, alias: str, about: str) -> Listed:
-    place = place_of(name) if name in EMBEDDED else _cached_place(name)
+    place = embedded_place(name) if name in EMBEDDED else find_cached(name)
     if place is None:
         return Listed(name, alias, about, "absent", 0)
     try:
-        size = read_any(place.snapshot).size_bytes
+        size = read_checkpoint(place.snapshot).size_bytes
     except ModelError as error:
         return Listed(name, alias, str(error), "unusable", 0)
     return Listed(name, alias, about, "embedded" if name in EMBEDDED else "cached", size)
 
 
-def _cached_place(name: str) -> Place | None:
-    """The snapshot of a repository in the cache that may be a model."""
-    found = (find_snapshot(name, None, file) for file in (INDEX, CONFIG))
-    folder = next((folder for folder in found if folder), None)
-    return None if folder is None else Place(Snapshot(name, folder), folder.name)
-
-
 def _is_ours(name: str) -> bool:
     """Whether a cached repository is a Marigold or another depth model, sound or not."""
-    place = _cached_place(name)
+    place = find_cached(name)
     if place is None:
         return False
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from marigold_cli.checkpoints.snapshot import Settings, Snapshot
+from marigold_cli.checkpoints.snapshot import Config, Snapshot
 from marigold_cli.depth import Intrinsic, Space
 
 _KEY = "target_properties"
@@ -13,11 +13,11 @@ _MOST = 16  # the published ones have two and three
 _CHANNELS = 3
 
 
-def read_intrinsics(snapshot: Snapshot, index: Settings) -> tuple[Intrinsic, ...]:
+def read_intrinsics(snapshot: Snapshot, index: Config) -> tuple[Intrinsic, ...]:
     """Read the properties that an index gives its intrinsic images, in the order of its latents.
 
     Raises:
-        ModelError: It names none, or names and properties that mean nothing.
+        ModelError: it names none, or names and properties that mean nothing.
     """
     properties = index.get(_KEY)
     names = properties.get("target_names") if isinstance(properties, dict) else None

@@ -22,25 +22,27 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as clip_logging
 
 from marigold_cli.checkpoints.card import Card, FeedForwardCard
-from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
+from marigold_cli.checkpoints.device import is_out_of_memory, vae_dtype
 from marigold_cli.checkpoints.feedforward import read_feedforward
 from marigold_cli.checkpoints.manifest import Component, Manifest, read_manifest
 from marigold_cli.checkpoints.resolve import resolve_vae
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.checkpoints.weights import choose
-from marigold_cli.errors import DeviceError
+from marigold_cli.errors import DeviceError, first_line
 from marigold_cli.inference.compiling import Wish
 from marigold_cli.inference.feedforward import FeedForwardModel
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.reading import NormalsCode, Reading
+from marigold_cli.inference.schedule import TARGETS, Scheduler
 
-Vae: TypeAlias = AutoencoderKL | AutoencoderTiny
-Scheduler: TypeAlias = DDIMScheduler | LCMScheduler
+Autoencoder: TypeAlias = AutoencoderKL | AutoencoderTiny
 Network = TypeVar("Network", bound=torch.nn.Module)
 Result = TypeVar("Result")
 
 VAES = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
 SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
+
+_CPU = torch.device("cpu")
 
 # How weights lie in memory. GPUs have their fast convolutions for pixels whose channels lie
 # together. On a CPU that made autoencoders up to 1.2 times as fast, but a U-Net no faster in
@@ -52,8 +54,8 @@ _VAE_LAYOUT = {"cuda": torch.channels_last, "cpu": torch.channels_last}
 
 def load(
     card: Card,
-    device: str = "auto",
-    dtype: str = "auto",
+    device: torch.device = _CPU,
+    dtype: torch.dtype = torch.float32,
     vae: str | None = None,
     compiling: Wish = "off",
 ) -> DepthModel:
@@ -61,26 +63,24 @@ def load(
 
     Args:
         card: What `resolve` found.
-        device: "auto" or a device's name.
-        dtype: Precision of the networks: "auto", "float32", "float16" or "bfloat16", which is the
-            U-Net's alone: the autoencoder is in float32 then.
+        device: Where.
+        dtype: Precision of the networks; bfloat16 is the U-Net's alone: the autoencoder is in
+            float32 then.
         vae: Folder or cached hub id of another VAE; None: the checkpoint's own.
         compiling: Whether the U-Net is compiled: "auto", "on" or "off".
 
     Raises:
-        ModelError: Incomplete, damaged or unsafe files.
-        DeviceError: No such device, or too little memory on it.
+        ModelError: incomplete, damaged or unsafe files.
+        DeviceError: too little memory, or a device that does not answer.
     """
-    place = choose_device(device).device
-    precision = choose_dtype(dtype, place, card.on_cpu).dtype
     manifest = read_manifest(Snapshot(card.name, card.folder))
     text = _empty_text(manifest)  # [1, 2, C]
-    unet = _unet(manifest, precision)
-    images = _vae(manifest, vae, vae_dtype(precision))
+    unet = _unet(manifest, dtype)
+    images = _vae(manifest, vae, vae_dtype(dtype))
     _check_fit(manifest, unet, images, text)
     return DepthModel(
-        vae=move(images, place, card.name).to(memory_format=_VAE_LAYOUT.get(place.type, _PLAIN)),
-        unet=move(unet, place, card.name).to(memory_format=_UNET_LAYOUT.get(place.type, _PLAIN)),
+        vae=move(images, device, card.name).to(memory_format=_VAE_LAYOUT.get(device.type, _PLAIN)),
+        unet=move(unet, device, card.name).to(memory_format=_UNET_LAYOUT.get(device.type, _PLAIN)),
         scheduler=_scheduler(manifest),
         empty_text=text,
         reading=Reading(card.kind, card.rescale, _normals_code(manifest), card.intrinsics),
@@ -88,33 +88,22 @@ def load(
     )
 
 
-def vae_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Precision of the autoencoder beside a U-Net of this precision.
-
-    The 8 bits of bfloat16 in a decoder make bands: they put 0.38 times its own size of noise on the
-    depth's second differences, with its last layers in float32 still 0.19; in the U-Net 0.02.
-    """
-    return torch.float32 if dtype is torch.bfloat16 else dtype
-
-
 def load_feedforward(
-    card: FeedForwardCard, device: str = "auto", dtype: str = "auto"
+    card: FeedForwardCard, device: torch.device = _CPU, dtype: torch.dtype = torch.float32
 ) -> FeedForwardModel:
     """Put a depth model of transformers on a device, ready to predict.
 
     Raises:
-        ModelError: Incomplete, damaged or unsafe files.
-        DeviceError: No such device, or too little memory on it.
+        ModelError: incomplete, damaged or unsafe files.
+        DeviceError: too little memory, or a device that does not answer.
     """
-    place = choose_device(device).device
-    precision = choose_dtype(dtype, place).dtype
     found = read_feedforward(Snapshot(card.name, card.folder))
     # By its name, which was held against the allow-list: a Marigold need not wait for four imports.
     kind = getattr(transformers, found.component.class_name)
-    read = partial(kind.from_pretrained, dtype=precision)
-    network = _network(read, found.snapshot, found.component, precision)
+    read = partial(kind.from_pretrained, dtype=dtype)
+    network = _network(read, found.snapshot, found.component, dtype)
     return FeedForwardModel(
-        move(network, place, card.name), found.family, found.framing, found.kind
+        move(network, device, card.name), found.family, found.framing, found.kind
     )
 
 
@@ -128,7 +117,7 @@ def _unet(manifest: Manifest, dtype: torch.dtype) -> UNet2DConditionModel:
     return _network(read, manifest.snapshot, manifest.components["unet"], dtype)
 
 
-def _vae(manifest: Manifest, name: str | None, dtype: torch.dtype) -> Vae:
+def _vae(manifest: Manifest, name: str | None, dtype: torch.dtype) -> Autoencoder:
     if name is None:
         snapshot, component = manifest.snapshot, manifest.components["vae"]
     else:
@@ -209,13 +198,22 @@ def _empty_text(manifest: Manifest) -> Tensor:
 
 
 def _scheduler(manifest: Manifest) -> Scheduler:
-    component = manifest.components["scheduler"]
-    settings = manifest.snapshot.read_json(component.settings_files[0])
-    kind = SCHEDULERS[component.class_name]
-    return _guard(manifest.snapshot, "scheduler", lambda: kind.from_config(settings))
+    snapshot, component = manifest.snapshot, manifest.components["scheduler"]
+    config, kind = snapshot.read_json(component.small_files[0]), SCHEDULERS[component.class_name]
+    scheduler: Scheduler = _guard(snapshot, "scheduler", lambda: kind.from_config(config))
+    target = scheduler.config.prediction_type
+    if target not in TARGETS:
+        raise snapshot.refuse(f"its scheduler predicts {target!r}; known: {', '.join(TARGETS)}")
+    if scheduler.config.thresholding:
+        raise snapshot.refuse(
+            "its scheduler asks for dynamic thresholding, which latents do not bear"
+        )
+    return scheduler
 
 
-def _check_fit(manifest: Manifest, unet: UNet2DConditionModel, vae: Vae, text: Tensor) -> None:
+def _check_fit(
+    manifest: Manifest, unet: UNet2DConditionModel, vae: Autoencoder, text: Tensor
+) -> None:
     snapshot, count = manifest.snapshot, max(1, len(manifest.intrinsics))
     latent, takes = vae.config.latent_channels, unet.config.in_channels
     if takes != (1 + count) * latent:
@@ -235,15 +233,14 @@ def _guard(snapshot: Snapshot, part: str, reader: Callable[[], Result]) -> Resul
     except Exception as error:
         if is_out_of_memory(error):
             raise DeviceError(f"{snapshot.name}: not enough memory to read its {part}") from error
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise snapshot.refuse(f"{part} cannot be loaded: {reason}") from error
+        raise snapshot.refuse(f"{part} cannot be loaded: {first_line(error)}") from error
 
 
 def move(network: Network, place: torch.device, name: str) -> Network:
     """Put a network on a device.
 
     Raises:
-        DeviceError: The device has no room for it, or does not answer.
+        DeviceError: the device has no room for it, or does not answer.
     """
     size = sum(weight.nbytes for weight in network.parameters()) / 2**30
     try:
@@ -253,5 +250,5 @@ def move(network: Network, place: torch.device, name: str) -> Network:
             advice = "close what else uses it, or try --dtype float16 or --device cpu"
             message = f"{place} has no room for {name} ({size:.1f} GiB); {advice}"
         else:
-            message = f"{place} cannot be used: {str(error).splitlines()[0]}"
+            message = f"{place} cannot be used: {first_line(error)}"
         raise DeviceError(message) from error

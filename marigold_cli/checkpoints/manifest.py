@@ -11,7 +11,7 @@ from marigold_cli.checkpoints.pipelines import (
     read_pipeline,
     read_prediction,
 )
-from marigold_cli.checkpoints.snapshot import Settings, Snapshot
+from marigold_cli.checkpoints.snapshot import Config, Snapshot
 from marigold_cli.checkpoints.weights import Weights, choose, find_weights
 from marigold_cli.depth import Intrinsic
 
@@ -62,13 +62,13 @@ class Component:
             checkpoint is this component alone.
         class_name: One of the classes allowed for it.
         weights: Its weight files by precision; empty for scheduler and tokenizer.
-        settings_files: Its small files, relative to the checkpoint's folder.
+        small_files: Its configuration, or a tokenizer's files, relative to the checkpoint's folder.
     """
 
     name: str
     class_name: str
     weights: tuple[Weights, ...]
-    settings_files: tuple[str, ...]
+    small_files: tuple[str, ...]
 
     def is_read_in_half(self, half: bool) -> bool:
         """Whether float16 files are read: for want of others, or as they are wanted.
@@ -83,7 +83,7 @@ class Component:
     def files(self) -> tuple[str, ...]:
         """Everything of it that is read, relative to the checkpoint's folder."""
         indexes = [one.index for one in self.weights if one.index]
-        return (*self.settings_files, *indexes, *(f for one in self.weights for f in one.files))
+        return (*self.small_files, *indexes, *(f for one in self.weights for f in one.files))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def read_manifest(snapshot: Snapshot) -> Manifest:
     """Read and judge a checkpoint without loading anything.
 
     Raises:
-        ModelError: Not a Marigold, incomplete, damaged, or unsafe.
+        ModelError: not a Marigold, incomplete, damaged, or unsafe.
     """
     index = snapshot.read_json(INDEX)
     pipeline = read_pipeline(snapshot, index)
@@ -162,18 +162,18 @@ def read_vae(snapshot: Snapshot) -> Component:
     """Read and judge a VAE that lies in a folder of its own.
 
     Raises:
-        ModelError: Not a VAE we know, incomplete, damaged, or unsafe.
+        ModelError: not a VAE we know, incomplete, damaged, or unsafe.
     """
-    settings = snapshot.read_json("config.json")
+    config = snapshot.read_json("config.json")
     snapshot.refuse_code("")
-    class_name = settings.get("_class_name")
+    class_name = config.get("_class_name")
     if not isinstance(class_name, str) or class_name not in VAE_CLASSES:
         known = " or ".join(sorted(VAE_CLASSES))
         raise snapshot.refuse(f"its config.json is not of a VAE ({known}) but of {class_name!r}")
     return Component(".", class_name, find_weights(snapshot, ".", STEMS["vae"]), ("config.json",))
 
 
-def _refuse_pipelines_code(snapshot: Snapshot, index: Settings) -> None:
+def _refuse_pipelines_code(snapshot: Snapshot, index: Config) -> None:
     # The published end-to-end models carry pipeline.py for diffusers' custom_pipeline. It is never
     # run here, and everything it does is known; code anywhere else means a checkpoint is not data.
     is_e2e = index["_class_name"] == E2E_PIPELINE
@@ -182,7 +182,7 @@ def _refuse_pipelines_code(snapshot: Snapshot, index: Settings) -> None:
         snapshot.refuse_code(folder)
 
 
-def _refuse_foreign(snapshot: Snapshot, index: Settings) -> None:
+def _refuse_foreign(snapshot: Snapshot, index: Config) -> None:
     for name, value in index.items():
         if not isinstance(value, list) or name in CLASSES or name.startswith("_"):
             continue
@@ -199,10 +199,10 @@ def _component(snapshot: Snapshot, name: str, entry: object) -> Component:
         known = " or ".join(f"{library}.{one}" for one in sorted(allowed))
         raise snapshot.refuse(f"{INDEX} asks for {name} = {entry!r}, not {known}; refused")
     weights = find_weights(snapshot, name, STEMS[name]) if name in STEMS else ()
-    return Component(name, class_name, weights, _settings_files(snapshot, name, class_name))
+    return Component(name, class_name, weights, _small_files(snapshot, name, class_name))
 
 
-def _settings_files(snapshot: Snapshot, name: str, class_name: str) -> tuple[str, ...]:
+def _small_files(snapshot: Snapshot, name: str, class_name: str) -> tuple[str, ...]:
     if name == "tokenizer":
         return _tokenizer_files(snapshot)
     file = f"{name}/{CONFIGS[name]}"
@@ -243,8 +243,8 @@ def _check_channels(snapshot: Snapshot, count: int) -> None:
         )
 
 
-def _count(snapshot: Snapshot, settings: Settings, key: str, least: int) -> int | None:
-    value = settings.get(key)
+def _count(snapshot: Snapshot, config: Config, key: str, least: int) -> int | None:
+    value = config.get(key)
     if value is None:
         return None
     if not isinstance(value, int) or not least <= value <= 100_000:
@@ -252,6 +252,6 @@ def _count(snapshot: Snapshot, settings: Settings, key: str, least: int) -> int 
     return value
 
 
-def _text(settings: Settings, key: str) -> str | None:
-    value = settings.get(key)
+def _text(config: Config, key: str) -> str | None:
+    value = config.get(key)
     return value if isinstance(value, str) else None

@@ -19,7 +19,7 @@ def needed_files(name: str, files: Collection[str], half: bool) -> tuple[str, ..
         half: Whether float16 files will do, where there are any.
 
     Raises:
-        ModelError: A component has no safetensors.
+        ModelError: a component has no safetensors.
     """
     if INDEX not in files and RULES in files:
         return (CONFIG, RULES, *_needed_weights(name, files, "", STEM, half))

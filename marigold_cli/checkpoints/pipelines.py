@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marigold_cli.checkpoints.snapshot import Settings, Snapshot
+from marigold_cli.checkpoints.snapshot import Config, Snapshot
 
 INTRINSICS_PIPELINE = "MarigoldIntrinsicsPipeline"
 # The end-to-end fine-tuned models were saved under the pipeline they were trained with.
@@ -17,11 +17,11 @@ _PREDICTIONS = {
 PIPELINES = frozenset(_PREDICTIONS)
 
 
-def read_pipeline(snapshot: Snapshot, index: Settings) -> str:
+def read_pipeline(snapshot: Snapshot, index: Config) -> str:
     """Read the name of a checkpoint's pipeline.
 
     Raises:
-        ModelError: It is not one of those that this program knows.
+        ModelError: it is not one of those that this program knows.
     """
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
@@ -33,11 +33,11 @@ def read_pipeline(snapshot: Snapshot, index: Settings) -> str:
     return pipeline
 
 
-def read_prediction(snapshot: Snapshot, pipeline: str, index: Settings) -> str:
+def read_prediction(snapshot: Snapshot, pipeline: str, index: Config) -> str:
     """Read what a checkpoint predicts: "depth", "disparity", "normals" or "intrinsics".
 
     Raises:
-        ModelError: Its pipeline cannot predict what the index says.
+        ModelError: its pipeline cannot predict what the index says.
     """
     is_e2e = pipeline == E2E_PIPELINE
     own = _named_prediction(snapshot, index) if is_e2e else _PREDICTIONS[pipeline]
@@ -48,7 +48,7 @@ def read_prediction(snapshot: Snapshot, pipeline: str, index: Settings) -> str:
     return prediction
 
 
-def _named_prediction(snapshot: Snapshot, index: Settings) -> str:
+def _named_prediction(snapshot: Snapshot, index: Config) -> str:
     """What an end-to-end fine-tuned model predicts, where nothing but its names tells.
 
     Depth and normals have the same networks, and an index that only names Stable Diffusion's

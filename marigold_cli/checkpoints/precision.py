@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 
 
-def settle_dtype(wish: str, device: str, on_cpu: str = "float32") -> str:
-    """The number format that will be used: what was asked for, or what suits the device.
+def settle_dtype(wish: str, device: str, cpu_dtype: str = "float32") -> str:
+    """The precision that will be used: what was asked for, or what suits the device.
 
     "auto" itself must not bind a folder: it means float16 on one machine and float32 on the next.
     torch, which takes seconds to import, is asked only where it may know of an accelerator.
@@ -14,15 +14,15 @@ def settle_dtype(wish: str, device: str, on_cpu: str = "float32") -> str:
     Args:
         wish: "auto", "float32", "float16" or "bfloat16".
         device: As it was asked for.
-        on_cpu: What "auto" means on a CPU: `Card.on_cpu`.
+        cpu_dtype: What "auto" means on a CPU: `Card.cpu_dtype`.
 
     Raises:
-        DeviceError: There is no such device.
+        DeviceError: there is no such device.
     """
     if wish != "auto":
         return wish
     if device == "cpu" or (device == "auto" and version("torch").endswith("+cpu")):
-        return on_cpu
+        return cpu_dtype
     from marigold_cli.checkpoints.device import choose_device, choose_dtype
 
-    return choose_dtype(wish, choose_device(device).device, on_cpu).name
+    return choose_dtype(wish, choose_device(device).device, cpu_dtype).name

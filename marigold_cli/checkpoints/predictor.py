@@ -18,11 +18,10 @@ from marigold_cli.depth import DepthMap, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference import feedforward
 from marigold_cli.inference.compiling import Wish
-from marigold_cli.inference.finish import merge_members
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Recipe, Resample
-from marigold_cli.inference.predict import predict, predict_members
-from marigold_cli.inference.preprocess import Restored
+from marigold_cli.inference.predict import merge_members, predict, predict_members
+from marigold_cli.inference.restoring import Restored
 from marigold_cli.inference.tiling import decoded_edge
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class LoadedPredictor:
         dtype: Precision of the networks.
         reason: Why this device and this precision.
         long_edge: Long edge that photos' pixels are needed at [px]; None: their own.
-        batch_size: Photos per call that fill the network; one where its members or its tiles fill
+        photos_per_call: So many fill the network; one where its members or its tiles fill
             it alone, or where the photo's own pixels are kept.
     """
 
@@ -56,11 +55,11 @@ class LoadedPredictor:
     dtype: str
     reason: str = ""
     long_edge: int | None = field(init=False)
-    batch_size: int = field(init=False)
+    photos_per_call: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.long_edge = decoded_edge(self.recipe)
-        self.batch_size = self._photos_per_call()
+        self.photos_per_call = self._count_photos()
 
     def predict(
         self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
@@ -68,7 +67,7 @@ class LoadedPredictor:
         """Depth of each photo, upright, at processing size or larger.
 
         Raises:
-            ImageError: Too little memory even for one member at a time, or no finite depth.
+            ImageError: too little memory even for one member at a time, or no finite depth.
         """
         return self._compute(
             lambda: predict(self.model, photos, self.recipe, self.units, on_step), photos
@@ -80,7 +79,7 @@ class LoadedPredictor:
         """Some members of a photo [N, C, PH, PW] float32, `batch` of them in one go.
 
         Raises:
-            ImageError: Too little memory even for one member at a time.
+            ImageError: too little memory even for one member at a time.
         """
 
         def attempt() -> Floats:
@@ -93,12 +92,12 @@ class LoadedPredictor:
         """Depth of a photo out of all its members [E, C, PH, PW].
 
         Raises:
-            ImageError: No finite depth.
+            ImageError: no finite depth.
         """
         return merge_members(self.model, photo, members, self.recipe)
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
-        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
+        """Depth at the photo's upright (height, width) [px], made part by part in any thread."""
         return Restored(depth, size, self.recipe.resample)
 
     def _compute(self, attempt: Callable[[], _Result], photos: Sequence[Photo]) -> _Result:
@@ -117,7 +116,7 @@ class LoadedPredictor:
             if is_out_of_memory(error):
                 return None
             raise
-        self.model.network.count(time.perf_counter() - began)
+        self.model.network.add_time(time.perf_counter() - began)
         return result
 
     def _shrink(self, photos: Sequence[Photo]) -> None:
@@ -132,9 +131,9 @@ class LoadedPredictor:
                 "lower --resolution, or take --dtype float16 or --device cpu",
             )
         self.units //= 2
-        self.batch_size = self._photos_per_call()
+        self.photos_per_call = self._count_photos()
 
-    def _photos_per_call(self) -> int:
+    def _count_photos(self) -> int:
         if self.recipe.tile is not None or self.recipe.refine:
             return 1
         return max(1, self.units // self.recipe.ensemble)
@@ -151,7 +150,7 @@ class FeedForwardPredictor:
         dtype: Precision of the network.
         reason: Why this device and this precision.
         long_edge: None: its own rules say how photos are made smaller, from their full size.
-        batch_size: 1: photos of a folder rarely share a frame, and one fills the network.
+        photos_per_call: 1: photos of a folder rarely share a frame, and one fills the network.
     """
 
     model: feedforward.FeedForwardModel
@@ -160,7 +159,7 @@ class FeedForwardPredictor:
     dtype: str
     reason: str = ""
     long_edge: int | None = None
-    batch_size: int = 1
+    photos_per_call: int = 1
 
     def predict(
         self, photos: Sequence[Photo], on_step: Callable[[int, int], None]
@@ -168,7 +167,7 @@ class FeedForwardPredictor:
         """Depth of each photo, upright, at its own size.
 
         Raises:
-            ImageError: Too little memory, or no depth at all.
+            ImageError: too little memory, or no depth at all.
         """
         depths = []
         for photo in photos:
@@ -176,8 +175,8 @@ class FeedForwardPredictor:
             on_step(len(depths), len(photos))
         return depths
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
-        """Bring depth to the photo's upright (height, width) [px]; may be called in any thread."""
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> Restored:
+        """Depth at the photo's upright (height, width) [px], made part by part in any thread."""
         return Restored(depth, size, Resample.BILINEAR)
 
     def _predict(self, photo: Photo) -> DepthMap:
@@ -214,21 +213,21 @@ def open_predictor(
         compiling: Whether the U-Net is compiled: "auto", "on" or "off".
 
     Raises:
-        ModelError: Incomplete, damaged or unsafe files.
-        DeviceError: No such device, or too little memory on it.
+        ModelError: incomplete, damaged or unsafe files.
+        DeviceError: no such device, or too little memory on it.
     """
     place = choose_device(device)
-    precision = choose_dtype(dtype, place.device, card.on_cpu)
+    precision = choose_dtype(dtype, place.device, card.cpu_dtype)
     reason = f"{place.reason}; {precision.name}: {precision.reason}"
     if isinstance(card, FeedForwardCard):
         return FeedForwardPredictor(
-            load_feedforward(card, device, dtype),
+            load_feedforward(card, place.device, precision.dtype),
             card.name,
             str(place.device),
             precision.name,
             reason,
         )
-    model = load(card, device, dtype, vae, compiling)
+    model = load(card, place.device, precision.dtype, vae, compiling)
     return LoadedPredictor(
         model=model,
         recipe=recipe,

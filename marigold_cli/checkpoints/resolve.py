@@ -12,6 +12,7 @@ from marigold_cli.checkpoints.describe import make_card
 from marigold_cli.checkpoints.feedforward import CONFIG, FeedForward, read_feedforward
 from marigold_cli.checkpoints.identity import identify
 from marigold_cli.checkpoints.manifest import (
+    CONFIGS,
     INDEX,
     Component,
     Manifest,
@@ -27,6 +28,7 @@ _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 EMBEDDED = {
     index.parent.name: index.parent for index in sorted(_EMBEDDED_FOLDER.glob(f"*/{INDEX}"))
 }
+MODEL_FILES = INDEX, CONFIG  # of a Marigold, and of a depth model of transformers
 DEFAULT = "tiny"  # always at hand; the end-to-end fine-tuned one of its family, where there is one:
 DEFAULT_E2E = "tiny-e2e"
 
@@ -60,7 +62,11 @@ class Vae:
 
 
 def resolve(
-    name: str | None, revision: str | None = None, fast: bool = False, half: bool = False
+    name: str | None,
+    revision: str | None = None,
+    fast: bool = False,
+    half: bool = False,
+    modality: Modality | None = None,
 ) -> AnyCard:
     """Find a checkpoint on this machine and say what is known of it. Never downloads.
 
@@ -69,49 +75,32 @@ def resolve(
         revision: Branch, tag or commit of a hub id.
         fast: Whether one step will be asked of it; matters only where no name is given.
         half: Whether it will compute in float16, so that such files are read where there are any.
+        modality: What it shall estimate; None: whatever it does, and depth where it has no name.
 
     Raises:
-        ModelError: Not on this machine, incomplete, or refused as unsafe.
-        UsageError: A revision of something that has none.
+        ModelError: not on this machine, incomplete, refused as unsafe, or for something else.
+        UsageError: a revision of something that has none.
     """
     if name is not None:
-        return card_at(locate_any(name, revision), half)
-    if revision is not None:
+        card = card_at(locate(name, revision, MODEL_FILES), half)
+    elif revision is None:
+        card = _best(modality or Modality.DEPTH, fast, half)
+    else:
         raise UsageError("--revision belongs to a --model on the hub; name it too")
-    return _best(Modality.DEPTH, fast, half)
+    if modality is not None and card.kind.modality is not modality:
+        raise ModelError(f"{card.name}: it estimates {card.kind.modality}, not {modality}")
+    return card
 
 
 def resolve_vae(name: str, revision: str | None = None, half: bool = False) -> Vae:
     """Find a VAE in a folder of its own or in the hub's cache. Never downloads.
 
     Raises:
-        ModelError: Not on this machine, incomplete, not a VAE, or refused as unsafe.
+        ModelError: not on this machine, incomplete, not a VAE, or refused as unsafe.
     """
-    place = locate(name, revision, index="config.json")
+    place = locate(name, revision, (CONFIGS["vae"],))
     component = read_vae(place.snapshot)
     return Vae(place.snapshot, component, _identity(place, [component], component.files, half))
-
-
-def resolve_for(
-    modality: Modality | None,
-    name: str | None,
-    revision: str | None = None,
-    fast: bool = False,
-    half: bool = False,
-) -> AnyCard:
-    """Find a checkpoint as `resolve` does, for what is to be estimated; None: whatever it does.
-
-    Raises:
-        ModelError: As `resolve`, or a checkpoint that estimates something else.
-    """
-    if name is None and modality not in (None, Modality.DEPTH):
-        if revision is not None:
-            raise UsageError("--revision belongs to a --model on the hub; name it too")
-        return _best(modality, fast, half)
-    card = resolve(name, revision, fast, half)
-    if modality is not None and card.kind.modality is not modality:
-        raise ModelError(f"{card.name}: it estimates {card.kind.modality}, not {modality}")
-    return card
 
 
 def better_model_advice(card: AnyCard) -> str | None:
@@ -124,63 +113,67 @@ def better_model_advice(card: AnyCard) -> str | None:
     )
 
 
-def locate(name: str, revision: str | None = None, index: str = INDEX) -> Place:
+def locate(name: str, revision: str | None = None, files: Sequence[str] = (INDEX,)) -> Place:
     """Find a checkpoint's folder without reading it.
 
     Args:
         name: A folder, an embedded or short name, or a hub id.
         revision: Branch, tag or commit of a hub id.
-        index: The file that makes a folder a checkpoint.
+        files: Any of them makes a folder a checkpoint; the first of them to be found counts.
+
+    Raises:
+        ModelError: not on this machine.
+        UsageError: a revision of something that has none.
     """
-    folder = Path(name).expanduser()
-    is_short = name in EMBEDDED or name in ALIASES
-    if (folder / index).is_file() or (folder.is_dir() and not is_short):
-        return _folder(name, folder, revision, index)
-    if name in EMBEDDED:
-        return _folder(name, EMBEDDED[name], revision, index)
-    return _cached(ALIASES.get(name, name), revision, index)
+    for file in files:
+        own = _own_folder(name, file)
+        if own and revision is not None:
+            raise UsageError(f"--revision belongs to a model on the hub; {name} is a folder")
+        if own and (own / file).is_file():
+            return Place(Snapshot(name, own))
+        if not own and (place := find_cached(ALIASES.get(name, name), revision, (file,))):
+            return place
+    raise ModelError(_absence(name, revision, files[0]))
 
 
-def locate_any(name: str, revision: str | None = None) -> Place:
-    """Find a checkpoint's folder, be it a Marigold or a depth model of transformers."""
-    try:
-        return locate(name, revision)
-    except ModelError:
-        if (place := _feedforward_at(name, revision)) is None:
-            raise
-        return place
+def find_cached(
+    name: str, revision: str | None = None, files: Sequence[str] = MODEL_FILES
+) -> Place | None:
+    """Find the snapshot of a repository in the hub's cache that has one of these files."""
+    if not is_hub_id(name):
+        return None
+    found = (find_snapshot(name, revision, file) for file in files)
+    folder = next((folder for folder in found if folder), None)
+    return None if folder is None else Place(Snapshot(name, folder), commit=folder.name)
 
 
-def place_of(name: str) -> Place:
-    """Find an embedded or cached checkpoint by its full name, which no folder can shadow."""
-    if name in EMBEDDED:
-        return Place(Snapshot(name, EMBEDDED[name]))
-    return _cached(name, None, INDEX)
+def embedded_place(name: str) -> Place:
+    """The place of an embedded checkpoint, which no folder of its name can shadow."""
+    return Place(Snapshot(name, EMBEDDED[name]))
 
 
 def card_at(place: Place, half: bool = False) -> AnyCard:
-    """Read, judge and describe the checkpoint at a place."""
-    found = read_any(place.snapshot)
-    identity = identity_of(place, found, half)
+    """Read, judge and describe the checkpoint at a place.
+
+    Raises:
+        ModelError: as `read_checkpoint`, or nothing that this program can follow.
+    """
+    found = read_checkpoint(place.snapshot)
+    identity = _identity(place, found.components.values(), found.files, half)
     if isinstance(found, FeedForward):
         return found.make_card(identity)
     return make_card(found, identity)
 
 
-def read_any(snapshot: Snapshot) -> Manifest | FeedForward:
+def read_checkpoint(snapshot: Snapshot) -> Manifest | FeedForward:
     """Read and judge a checkpoint of either format.
 
     Raises:
-        ModelError: Not a checkpoint for this program, incomplete, damaged, or unsafe.
+        ModelError: not a checkpoint for this program, incomplete, damaged, or unsafe.
     """
     if snapshot.find(INDEX) is None:
         return read_feedforward(snapshot)
     return read_manifest(snapshot)
-
-
-def identity_of(place: Place, found: Manifest | FeedForward, half: bool = False) -> str:
-    """What a checkpoint is the same as: the hub's commit and which of its files, or its content."""
-    return _identity(place, found.components.values(), found.files, half)
 
 
 def _identity(
@@ -202,7 +195,7 @@ def _best(modality: Modality, fast: bool, half: bool) -> AnyCard:
         if card:
             return card
     if modality is Modality.DEPTH:
-        return card_at(place_of(DEFAULT), half)
+        return card_at(embedded_place(DEFAULT), half)
     first, *_ = preferred(modality, fast=False)
     raise ModelError(
         f"no model for {modality} is on this machine; get one with: "
@@ -212,43 +205,32 @@ def _best(modality: Modality, fast: bool, half: bool) -> AnyCard:
 
 def _at_hand(name: str, half: bool) -> AnyCard | None:
     """The card of a checkpoint that is here and whole; None where a download broke off."""
+    place = embedded_place(name) if name in EMBEDDED else find_cached(name, files=(INDEX,))
     try:
-        return card_at(place_of(name), half)
+        return card_at(place, half) if place else None
     except ModelError:
         return None
 
 
-def _folder(name: str, folder: Path, revision: str | None, index: str) -> Place:
-    if revision is not None:
-        raise UsageError(f"--revision belongs to a model on the hub; {name} is a folder")
-    if not (folder / index).is_file():
-        raise ModelError(f"{name}: this folder has no {index}, so it is no checkpoint of diffusers")
-    return Place(Snapshot(name, folder))
-
-
-def _feedforward_at(name: str, revision: str | None) -> Place | None:
-    """The folder or the hub's snapshot of this name, where it has the other format's file."""
+def _own_folder(name: str, file: str) -> Path | None:
+    """The folder of this name, or the embedded one; None: it is on the hub, if anywhere."""
     folder = Path(name).expanduser()
-    if (folder / CONFIG).is_file():
-        return _folder(name, folder, revision, CONFIG)
+    is_short = name in EMBEDDED or name in ALIASES
+    if (folder / file).is_file() or (folder.is_dir() and not is_short):
+        return folder
+    return EMBEDDED.get(name)
+
+
+def _absence(name: str, revision: str | None, file: str) -> str:
+    """Why nothing was found, and what to do."""
+    if _own_folder(name, file):
+        return f"{name}: this folder has no {file}, so it is no checkpoint of diffusers"
     repository = ALIASES.get(name, name)
     if not is_hub_id(repository):
-        return None
-    snapshot = find_snapshot(repository, revision, CONFIG)
-    return None if snapshot is None else Place(Snapshot(repository, snapshot), snapshot.name)
-
-
-def _cached(name: str, revision: str | None, index: str) -> Place:
-    if not is_hub_id(name):
         short = ", ".join([*EMBEDDED, *ALIASES])
-        raise ModelError(
+        return (
             f"no model {name!r}: neither a folder, nor a short name ({short}), "
             f"nor a hub id such as {V1_1.name}"
         )
-    folder = find_snapshot(name, revision, index)
-    if folder is None:
-        at = f" --revision {revision}" if revision else ""
-        raise ModelError(
-            f"{name}{at} is not on this machine; get it with: marigold models pull {name}{at}"
-        )
-    return Place(Snapshot(name, folder), commit=folder.name)
+    named = f"{repository} --revision {revision}" if revision else repository
+    return f"{named} is not on this machine; get it with: marigold models pull {named}"

@@ -45,7 +45,7 @@ def read_scores(folder: Path) -> tuple[Score, ...]:
     """The scores of a checkpoint's folder, none where it has no table.
 
     Raises:
-        ModelError: The table cannot be read.
+        ModelError: the table cannot be read.
     """
     path = folder / SCORES
     if not path.exists():

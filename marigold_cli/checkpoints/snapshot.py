@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from marigold_cli.errors import ModelError
 
-Settings: TypeAlias = dict[str, object]
+Config: TypeAlias = dict[str, object]
 
 MAX_JSON_BYTES = 4 << 20  # the largest index of a sharded checkpoint is a few 100 kB
 
@@ -34,7 +34,7 @@ class Snapshot:
         """Say where a file lies, or None where there is none.
 
         Raises:
-            ModelError: A name or a link that leads out of the checkpoint.
+            ModelError: a name or a link that leads out of the checkpoint.
         """
         parts = PurePosixPath(relative)
         if parts.is_absolute() or ".." in parts.parts or "\\" in relative or "\0" in relative:
@@ -62,25 +62,25 @@ class Snapshot:
         name = repository.name.removeprefix("models--").replace("--", "/")
         return f"complete it with: marigold models pull {name}"
 
-    def read_json(self, relative: str) -> Settings:
+    def read_json(self, relative: str) -> Config:
         """Read one of its configurations.
 
         Raises:
-            ModelError: Missing, too large, no JSON object, or naming code of its own.
+            ModelError: missing, too large, no JSON object, or naming code of its own.
         """
         path = self.require(relative)
         if path.stat().st_size > MAX_JSON_BYTES:
             raise self.refuse(f"{relative} is larger than {MAX_JSON_BYTES >> 20} MiB; refused")
         try:
-            settings = json.loads(path.read_bytes())
+            config = json.loads(path.read_bytes())
         except (ValueError, RecursionError) as error:
             raise self.refuse(f"{relative} is damaged: {error}; {self.advice}") from error
-        if not isinstance(settings, dict):
+        if not isinstance(config, dict):
             raise self.refuse(f"{relative} is not a JSON object; {self.advice}")
         for key in ("auto_map", "quantization_config"):
-            if key in settings:
+            if key in config:
                 raise self.refuse(f"{relative} asks for code of its own ({key}); refused as unsafe")
-        return settings
+        return config
 
     def refuse_code(self, folder: str, known: frozenset[str] = frozenset()) -> None:
         """Refuse a checkpoint that brings code along.

@@ -48,7 +48,7 @@ def find_weights(snapshot: Snapshot, component: str, stem: str) -> tuple[Weights
     """Every precision that is there, plain files first, each checked to be whole.
 
     Raises:
-        ModelError: None is there, only pickles are, or one is damaged or unsafe.
+        ModelError: none is there, only pickles are, or one is damaged or unsafe.
     """
     found = [_find(snapshot, component, stem, variant) for variant in variants(half=False)]
     weights = tuple(one for one in found if one)

@@ -27,7 +27,7 @@ import typer
 from marigold_cli import __version__
 from marigold_cli.batch.signals import STOPPING, die_by
 from marigold_cli.cli.align import align
-from marigold_cli.cli.console import put, say, show
+from marigold_cli.cli.console import printable, put, say
 from marigold_cli.cli.doctor import doctor
 from marigold_cli.cli.evaluate import evaluate
 from marigold_cli.cli.export import export
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(given, str(error), error.exit_code)
     except Exception as error:
         for line in traceback.format_exc().splitlines():
-            say(show(line))
+            say(printable(line))
         return _fail(given, f"a bug in marigold: {type(error).__name__}: {error}", ExitCode.BUG)
 
 
@@ -114,7 +114,7 @@ def _leave_out_types(command: Any, parent: Any = None) -> None:
 
 def _fail(argv: list[str], message: str, code: ExitCode) -> int:
     """Say what went wrong, to people and, with --json, to machines."""
-    say(show(message), "error", "bold red")
+    say(printable(message), "error", "bold red")
     options = argv[: argv.index("--")] if "--" in argv else argv
     if "--json" in options:
         with contextlib.suppress(MarigoldError):  # a full disk under stdout changes nothing now

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.console import announced, put, say, show, stderr_console, stdout_console
+from marigold_cli.cli.console import announced, printable, put, say, stderr_console, stdout_console
 from marigold_cli.cli.wording import count
 from marigold_cli.errors import ExitCode
 from marigold_cli.scene3d.options import AlignOptions, Gates, PointFilter, ReferenceOptions
@@ -165,14 +165,14 @@ def to_table(found: Alignment) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for photo in found.photos:
-        table.add_row(Text(show(photo.name)), *_cells(photo))
+        table.add_row(Text(printable(photo.name)), *_cells(photo))
     return table
 
 
 def _cells(photo: PhotoAlignment) -> tuple[str | Text, ...]:
     error = "-" if photo.error is None else f"{photo.error:.2%}"
     agreement = "-" if photo.agreement is None else f"{photo.agreement:.0%}"
-    refused = Text(f"refused: {show(photo.reason)}", "red")
+    refused = Text(f"refused: {printable(photo.reason)}", "red")
     mark = Text("metric", "green") if photo.accepted else refused
     return f"{photo.points:,}", f"{photo.inliers:,}", error, agreement, mark
 

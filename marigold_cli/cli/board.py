@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from marigold_cli.batch.tally import Tally
-from marigold_cli.cli.console import show
+from marigold_cli.cli.console import printable
 from marigold_cli.cli.wording import Course, count, counts, fit, pace, step
 
 _MIN_BAR = 12  # a shorter bar says nothing; the words beside it go first
@@ -39,7 +39,7 @@ class Board:
         """Yield the lines, none longer than the terminal is wide."""
         width = options.max_width - 3  # the spinner, and the last column: some terminals wrap there
         if not self.tally.total:
-            yield _row(self._spinner, _line(fit(show(self.stage), width)))
+            yield _row(self._spinner, _line(fit(printable(self.stage), width)))
             return
         yield _row(self._spinner, *self._overall(width))
         for text in self._workers(width, options.max_height - 3):
@@ -71,11 +71,11 @@ class Board:
         """Return `day1/IMG_1.JPG + 2 more · step 23/50 · member 4 of 10`."""
         names = list(tally.in_hand)
         if not names:
-            return fit("idle" if self.tally.crew else show(self.stage), width)
+            return fit("idle" if self.tally.crew else printable(self.stage), width)
         more = f" + {len(names) - 1} more" if len(names) > 1 else ""
         progress = step(tally, course)
         tail = f"{more} · {progress}" if progress else more
-        return fit(fit(show(names[0]), max(12, width - cell_len(tail))) + tail, width)
+        return fit(fit(printable(names[0]), max(12, width - cell_len(tail))) + tail, width)
 
 
 def _row(*cells: RenderableType) -> Table:

@@ -1,7 +1,8 @@
 """The two ways to the outside: stdout carries data, stderr carries talk.
 
-Everything that comes from outside (file names, model names, messages of libraries) passes `show`
-before it reaches a terminal. Nothing here may stop a run: a reader that has gone is forgiven.
+Everything that comes from outside (names of files and models, messages of libraries) passes
+`printable` before it reaches a terminal. Nothing here may stop a run: a reader that has gone is
+forgiven.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def show(name: object) -> str:
+def printable(name: object) -> str:
     """Return a name or message as text that is safe to print: one line, no control characters."""
     text = os.fsdecode(name) if isinstance(name, bytes | os.PathLike) else str(name)
     return "".join(_escape(letter) for letter in text)
@@ -160,7 +161,7 @@ class _LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         label = record.levelname.lower()
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        say(show(record.getMessage()), label, style, self._console)
+        say(printable(record.getMessage()), label, style, self._console)
 
 
 def configure_logging(console: Console, verbosity: int) -> None:

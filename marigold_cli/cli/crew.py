@@ -113,7 +113,7 @@ class Launcher:
 
     def work(self, shift: Shift) -> None:
         """Do all jobs; the models are loaded first: one that cannot be leaves no trace."""
-        devices, asked = self.asked.devices, replace(self.asked, units=shift.plan.units)
+        devices, asked = self.asked.devices, replace(self.asked, units=shift.plan.past.units)
         with Agent(_work, asked, shift.place.temporary) as agent:
             head = Head(agent.store, len(devices))
             first = head.await_first(shift, agent.find_dead)

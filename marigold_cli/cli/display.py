@@ -15,29 +15,20 @@ from rich.console import Console
 from rich.live import Live
 
 from marigold_cli.batch import progress
-from marigold_cli.batch.progress import Event
+from marigold_cli.batch.progress import Event, Observer, Teller
 from marigold_cli.batch.tally import Tally
 from marigold_cli.cli.board import Board
-from marigold_cli.cli.console import is_live, say, show
+from marigold_cli.cli.console import is_live, printable, say
 from marigold_cli.cli.wording import Course, clock, count, counts, failure, fit, pace, step
 
 HEARTBEAT_S = 30.0
 
 
-class Display(Protocol):
-    """An observer that is also told what goes on before the first event."""
-
-    def stage(self, text: str) -> None:
-        """Hear what is being done now, for instance "looking for photos"."""
-
-    def note(self, text: str) -> None:
-        """Hear what a user should know in any case but a quiet one."""
+class Display(Teller, Observer, Protocol):
+    """Hears what goes on before the first event, and every event, and talks of it."""
 
     def answer(self) -> None:
         """Say how far things are, for one who asks."""
-
-    def observe(self, event: Event) -> None:
-        """Hear what has happened."""
 
     def __enter__(self) -> Self: ...
 
@@ -49,8 +40,8 @@ def make_display(console: Console, quiet: bool, verbosity: int) -> Display:
     if quiet:
         return QuietDisplay(console)
     if is_live(console):
-        return RichDisplay(console, verbosity)
-    return Heartbeat(console, verbosity)
+        return LiveDisplay(console, verbosity)
+    return PlainDisplay(console, verbosity)
 
 
 class QuietDisplay:
@@ -103,7 +94,7 @@ class TalkingDisplay(QuietDisplay):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        say(show(text), console=self._console)
+        say(printable(text), console=self._console)
 
     def observe(self, event: Event) -> None:
         """Count, and print what deserves a line."""
@@ -135,7 +126,7 @@ class TalkingDisplay(QuietDisplay):
                 outputs = ", ".join(event.outputs)
                 self.note(f"{who}done: {event.name} in {event.seconds:.1f} s: {outputs}")
             case progress.Warned(message):
-                say(show(who + message), "warning", "yellow", self._console)
+                say(printable(who + message), "warning", "yellow", self._console)
             case progress.StopAsked(reason):
                 again = "; a second signal stops at once" if reason.startswith("SIG") else ""
                 self.note(f"stopping: {reason}; the photos in hand may still finish{again}")
@@ -153,11 +144,11 @@ class TalkingDisplay(QuietDisplay):
         if self.tally.crew:
             words.append(f"{count(len(names), 'photo')} in hand")
         elif names:
-            words.append(f"{fit(show(names[0]), 60)} {step(self.tally, self.course)}".rstrip())
+            words.append(f"{fit(printable(names[0]), 60)} {step(self.tally, self.course)}".rstrip())
         return "; ".join(words)
 
 
-class RichDisplay(TalkingDisplay):
+class LiveDisplay(TalkingDisplay):
     """Keeps a board at the bottom of a terminal; lines that stay appear above it."""
 
     def __init__(self, console: Console, verbosity: int) -> None:
@@ -192,7 +183,7 @@ class RichDisplay(TalkingDisplay):
         self._live.stop()
 
 
-class Heartbeat(TalkingDisplay):
+class PlainDisplay(TalkingDisplay):
     """One plain line every now and then, and at the end: for log files and pipes."""
 
     def __init__(self, console: Console, verbosity: int, every_s: float = HEARTBEAT_S) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.console import announced, put, show, stderr_console, stdout_console
+from marigold_cli.cli.console import announced, printable, put, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from marigold_cli.doctor import Check
@@ -39,8 +39,8 @@ def _table(checks: Sequence[Check]) -> Table:
     table.add_column(overflow="fold")
     for check in checks:
         mark = Text("ok", "green") if check.ok else Text("!!", "bold red")
-        found = Text(show(check.found))
+        found = Text(printable(check.found))
         if check.advice:
-            found.append(f"\n-> {show(check.advice)}", "yellow")
+            found.append(f"\n-> {printable(check.advice)}", "yellow")
         table.add_row(mark, Text(check.name), found)
     return table

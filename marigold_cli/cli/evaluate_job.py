@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.cli import job
-from marigold_cli.cli.console import announced, put, say, show, stdout_console
+from marigold_cli.cli.console import announced, printable, put, say, stdout_console
 from marigold_cli.cli.job import Talk
 from marigold_cli.errors import ExitCode, UsageError
 from marigold_cli.evaluation.alignment import choose_alignment
@@ -75,7 +75,7 @@ def carry_out(wanted: Wanted, talk: Talk) -> int:
         for table in tables[1:]:
             _print(table)
     if not talk.quiet:
-        say(f"tables and sheets: {show(asked.out)}", console=console)
+        say(f"tables and sheets: {printable(asked.out)}", console=console)
     return ExitCode.PARTIAL if any(result.skips for result in results) else ExitCode.OK
 
 
@@ -151,15 +151,15 @@ def _write(path: Path, content: str | bytes) -> None:
 
 
 def _print(table: Table) -> None:
-    drawn = RichTable(title=show(table.title), box=None, pad_edge=False, title_justify="left")
+    drawn = RichTable(title=printable(table.title), box=None, pad_edge=False, title_justify="left")
     for place, word in enumerate(table.header):
         drawn.add_column(word, justify="right" if place else "left", no_wrap=place > 0)
     for row in table.rows:
-        drawn.add_row(*map(show, row))
+        drawn.add_row(*map(printable, row))
     console = stdout_console()
     console.print(drawn)
     for note in table.foot:
-        console.print(f"  {show(note)}", soft_wrap=True)
+        console.print(f"  {printable(note)}", soft_wrap=True)
     console.print()
 
 

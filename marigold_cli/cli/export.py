@@ -12,7 +12,7 @@ import typer
 
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.console import announced, put, say, show, stderr_console
+from marigold_cli.cli.console import announced, printable, put, say, stderr_console
 from marigold_cli.cli.wording import count, failure
 from marigold_cli.errors import ExitCode
 from marigold_cli.scene3d.options import ExportOptions, TrustOptions
@@ -114,5 +114,5 @@ def export(
             say(failure(name, reason), "refused", "yellow")
         say(f"{count(len(done.written), 'photo')} written, {len(done.refused):,} refused")
         for line in done.advice:
-            put(show(line))
+            put(printable(line))
     raise typer.Exit(ExitCode.PARTIAL if done.refused else ExitCode.OK)

@@ -17,7 +17,7 @@ from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.cli import plan_view
-from marigold_cli.cli.console import configure_logging, put, say, show, stderr_console
+from marigold_cli.cli.console import configure_logging, printable, put, say, stderr_console
 from marigold_cli.cli.crew import Hire, follow, hire_here, leading, settle_device
 from marigold_cli.cli.display import Display, make_display
 from marigold_cli.cli.engine import read_rank
@@ -87,7 +87,7 @@ def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, hire: Hire = 
         if alignment:
             print_alignment(console, alignment, asked.out, talk.quiet)
         if summary.error:
-            say(show(summary.error), "error", "bold red", console)
+            say(printable(summary.error), "error", "bold red", console)
         if talk.json:
             put(to_json(summary, alignment) if colmap else summary.to_json())
         return summary
@@ -144,7 +144,7 @@ def print_summary(console: Console, summary: Summary, out: Path) -> None:
     if summary.stopped:
         rows.append(("stopped", _stopped(summary)))
     for key, value in rows:
-        say(f"{key:<9}{show(value)}", console=console)
+        say(f"{key:<9}{printable(value)}", console=console)
 
 
 def _stopped(summary: Summary) -> str:

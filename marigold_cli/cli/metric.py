@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from marigold_cli.batch.options import Policy, RunOptions
+from marigold_cli.batch.progress import Teller
 from marigold_cli.batch.summary import Summary
 from marigold_cli.cli.align import verdict
-from marigold_cli.cli.console import announced, say, show
+from marigold_cli.cli.console import announced, printable, say
 from marigold_cli.cli.wording import count, failure
-from marigold_cli.cli.workflow import Prepared, Teller
+from marigold_cli.cli.workflow import Prepared
 from marigold_cli.errors import ExitCode, MarigoldError, UsageError
 from marigold_cli.scene3d.align import align
 from marigold_cli.scene3d.alignment import TABLE, Alignment
@@ -82,5 +83,5 @@ def print_alignment(console: Console, found: Alignment, out: Path, quiet: bool) 
         return
     if len(refused) > _SHOWN:
         rest = len(refused) - _SHOWN
-        say(f"and {rest:,} more refused; see {show(out / TABLE)}", console=console)
+        say(f"and {rest:,} more refused; see {printable(out / TABLE)}", console=console)
     say(verdict(found), console=console)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from marigold_cli.checkpoints.scores import Score
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.console import is_live, put, say, show, stderr_console, stdout_console
+from marigold_cli.cli.console import is_live, printable, put, say, stderr_console, stdout_console
 from marigold_cli.cli.wording import size
 from marigold_cli.depth import Intrinsic
 
@@ -43,7 +43,7 @@ def list_models(json: flags.Json = False) -> None:
         return
     rows = [
         (
-            show(one.name),
+            printable(one.name),
             one.alias or "-",
             one.state,
             size(one.size_bytes) if one.size_bytes else "-",
@@ -51,7 +51,7 @@ def list_models(json: flags.Json = False) -> None:
         for one in listed
     ]
     titles = ("name", "short", "state", "size")
-    for line in lay_out([titles, *rows], ["about", *(show(one.about) for one in listed)]):
+    for line in lay_out([titles, *rows], ["about", *(printable(one.about) for one in listed)]):
         put(line)
     if is_live(stderr_console()) and any(one.state == "absent" for one in listed):
         say("what is absent can be had: marigold models pull NAME")
@@ -72,14 +72,14 @@ def pull(
     from marigold_cli.checkpoints import hub
 
     if not quiet:
-        say(f"pulling {show(name)} ...")
+        say(f"pulling {printable(name)} ...")
     pulled = hub.pull(name, revision, half, None if quiet else _bar())
     if pulled.endpoint:
-        say(f"it came from {show(pulled.endpoint)} (HF_ENDPOINT)", "warning", "yellow")
+        say(f"it came from {printable(pulled.endpoint)} (HF_ENDPOINT)", "warning", "yellow")
     if json:
         put(json_format.dumps({**asdict(pulled), "folder": str(pulled.folder)}))
     else:
-        put(show(pulled.folder))
+        put(printable(pulled.folder))
 
 
 @models.command("show")
@@ -106,12 +106,12 @@ def show_model(
     facts["intrinsics"] = ", ".join(map(_describe_intrinsic, shown.card.intrinsics))
     for key, value in facts.items():
         if key != "intrinsics" or value:
-            put(f"{key:<11} {show(value)}")
+            put(f"{key:<11} {printable(value)}")
     if shown.is_of_hub:
         put("checked     no: the hub's commit is all that is known of its bytes")
     put(f"size        {size(shown.size_bytes)}")
     for number, file in enumerate(shown.files):
-        put(f"{'' if number else 'files':<11} {show(file)}")
+        put(f"{'' if number else 'files':<11} {printable(file)}")
     if measured:
         _show_scores(measured, each)
 
@@ -153,8 +153,8 @@ def _show_scores(measured: Sequence[Score], each: bool) -> None:
     for title in ("AbsRel", "delta1"):
         table.add_column(title, justify="right")
     for one in measured if each else average(measured):
-        what = show(one.picture) if isinstance(one, Score) else f"{one.count}"
-        table.add_row(show(one.set), what, f"{one.abs_rel:.3f}", f"{one.delta1:.3f}")
+        what = printable(one.picture) if isinstance(one, Score) else f"{one.count}"
+        table.add_row(printable(one.set), what, f"{one.abs_rel:.3f}", f"{one.delta1:.3f}")
     put("")
     stdout_console().print(table)
 

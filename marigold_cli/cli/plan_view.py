@@ -12,7 +12,7 @@ from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.plan import Job, Plan
 from marigold_cli.batch.settings import Settings
 from marigold_cli.checkpoints.card import FeedForwardCard
-from marigold_cli.cli.console import show
+from marigold_cli.cli.console import printable
 from marigold_cli.cli.wording import count, left_out, size
 from marigold_cli.cli.workflow import Prepared
 from marigold_cli.depth import Modality
@@ -103,18 +103,21 @@ def to_text(view: PlanView, complete: bool) -> str:
     """
     reasons = [f"  {number:>6,}  {reason}" for reason, number in sorted(view.reasons.items())]
     shown = view.jobs if complete else view.jobs[:_FIRST]
-    jobs = [f"  {show(job.name)} ({job.reason}) -> {show(', '.join(job.outputs))}" for job in shown]
+    jobs = [
+        f"  {printable(job.name)} ({job.reason}) -> {printable(', '.join(job.outputs))}"
+        for job in shown
+    ]
     rest = len(view.jobs) - len(shown)
     room = "unknown" if view.bytes is None else f"about {size(view.bytes)}"
     return "\n".join(
         [
-            f"model    {show(view.model)}",
+            f"model    {printable(view.model)}",
             f"recipe   {view.recipe}",
-            f"results  {show(view.out)} ({room}), settings {view.fingerprint}",
+            f"results  {printable(view.out)} ({room}), settings {view.fingerprint}",
             f"compute  {count(len(view.jobs), 'photo')}",
             *reasons,
             f"skip     {view.skipped:,} done before, {view.passed_over:,} failed before",
-            *(f"unread   {show(message)}" for message in view.unread),
+            *(f"unread   {printable(message)}" for message in view.unread),
             *([f"left out {left_out(view.left_out)}"] if view.left_out else []),
             *(["photos"] if jobs else []),
             *jobs,

@@ -106,7 +106,12 @@ def run(
             reduction=reduction,
         ),
         model=ModelOptions(
-            *(model, revision, places[0] if places else device, dtype.value, vae, modality),
+            name=model,
+            revision=revision,
+            device=places[0] if places else device,
+            dtype=dtype.value,
+            vae=vae,
+            modality=modality,
             compiling=compiling,
         ),
         output=OutputOptions(

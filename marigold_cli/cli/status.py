@@ -13,12 +13,12 @@ import typer
 
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.cli import options as flags
-from marigold_cli.cli.console import announced, put, show, stderr_console
+from marigold_cli.cli.console import announced, printable, put, stderr_console
 from marigold_cli.cli.wording import count, failure
 from marigold_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from marigold_cli.batch.verify import Status
+    from marigold_cli.batch.status import Status
 
 _OUT = RunOptions().out
 _AGAIN = "run the same line again"
@@ -29,9 +29,9 @@ def status(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
 
     Example: marigold status depths
     """
-    from marigold_cli.batch import verify
+    from marigold_cli.batch.status import read_status
 
-    found = verify.status(out)
+    found = read_status(out)
     put(json_format.dumps(asdict(found)) if json else _to_text(found))
     raise typer.Exit(found.exit_code)
 
@@ -44,17 +44,18 @@ def verify(out: flags.OutArgument = _OUT, json: flags.Json = False) -> None:
     Example: marigold verify depths
     """
     from marigold_cli.batch import verify
+    from marigold_cli.batch.status import read_status
 
     with announced(stderr_console(), "reading every result again"):
         damaged = verify.verify(out)
-    found = verify.status(out)
+    found = read_status(out)
     is_whole = not damaged and found.exit_code is ExitCode.OK
     if json:
         facts = {"whole": is_whole, "done": found.done, "damaged": [asdict(one) for one in damaged]}
         put(json_format.dumps(facts))
     else:
         for one in damaged:
-            put(f"{one.kind}: {show(one.path)} (of {show(one.name)})")
+            put(f"{one.kind}: {printable(one.path)} (of {printable(one.name)})")
         put(_verdict(found, Counter(one.kind for one in damaged), out))
     raise typer.Exit(ExitCode.OK if is_whole else ExitCode.PARTIAL)
 
@@ -66,7 +67,7 @@ def _verdict(found: Status, kinds: Counter[str], out: Path) -> str:
     if found.exit_code is not ExitCode.OK:
         return (
             f"{count(found.done, 'photo')} whole, but the run is not complete; "
-            f"see: marigold status {show(out)}"
+            f"see: marigold status {printable(out)}"
         )
     return f"{count(found.done, 'photo')} whole"
 
@@ -125,7 +126,7 @@ def _settings(found: Status) -> Iterator[str]:
         if value is None or value is False:
             continue
         text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
-        yield f"{key} {show(text)}"
+        yield f"{key} {printable(text)}"
 
 
 def _to_text(found: Status) -> str:
@@ -135,9 +136,9 @@ def _to_text(found: Status) -> str:
         f"failed      {len(found.failed):,}",
         *(f"  {one.kind}: {failure(one.name, one.message)}" for one in found.failed),
         f"damaged     {len(found.damaged):,}",
-        *(f"  {one.kind}: {show(one.path)}" for one in found.damaged),
+        *(f"  {one.kind}: {printable(one.path)}" for one in found.damaged),
         f"unfinished  {len(found.unfinished):,}",
-        *(f"  {show(name)}" for name in found.unfinished),
+        *(f"  {printable(name)}" for name in found.unfinished),
         f"settings    {found.fingerprint or 'none'}",
         *(f"  {line}" for line in _settings(found)),
         f"exit code   {int(found.exit_code)}: {_reason(found)}",

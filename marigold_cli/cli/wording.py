@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
-from marigold_cli.cli.console import show
+from marigold_cli.cli.console import printable
 from marigold_cli.files.extras import EXTRAS
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Course:
 
 def failure(name: str, message: str) -> str:
     """Return what failed and why, with the photo's name once and safe to print."""
-    name, message = show(name), show(message)
+    name, message = printable(name), printable(message)
     return message if name in message else f"{name}: {message}"
 
 

@@ -1,4 +1,4 @@
-"""The use case: photos and options -> a plan -> depth maps, across rooms that are strangers."""
+"""From photos and options to a plan, and on to depth: where batch, checkpoints and files meet."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.parts import check_split
 from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.planner import make_plan
 from marigold_cli.batch.predictor import Predictor, name_device
-from marigold_cli.batch.progress import Observer
+from marigold_cli.batch.progress import Observer, Teller
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import Settings, make_settings
 from marigold_cli.batch.shift import Crew
@@ -22,19 +21,9 @@ from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.precision import settle_dtype
-from marigold_cli.checkpoints.resolve import better_model_advice, resolve_for, resolve_vae
+from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
 from marigold_cli.cli.wording import count
 from marigold_cli.files.discover import discover
-
-
-class Teller(Protocol):
-    """Hears what is being done before there are events."""
-
-    def stage(self, text: str) -> None:
-        """Hear what is being done now."""
-
-    def note(self, text: str) -> None:
-        """Hear what a user should know."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +70,8 @@ def choose(options: RunOptions) -> tuple[AnyCard, Settings]:
     """Find the model, and settle what is done to every photo and written of it."""
     model = options.model
     half = settle_dtype(model.dtype, model.device) == "float16"
-    card = resolve_for(model.modality, model.name, model.revision, options.predict.fast, half)
-    dtype = settle_dtype(model.dtype, model.device, card.on_cpu)
+    card = resolve(model.name, model.revision, options.predict.fast, half, model.modality)
+    dtype = settle_dtype(model.dtype, model.device, card.cpu_dtype)
     vae = resolve_vae(model.vae, half=half).identity if model.vae else None
     recipe = card.decide(options.predict)
     if options.policy.split == "ensemble":
@@ -110,7 +99,7 @@ def execute(
     if options.shard:
         party = f"shards of {options.shard.count}, settings {plan.fingerprint}"
         options = replace(options, party=party)
-    options = replace(options, units=plan.units)
+    options = replace(options, units=plan.past.units)
     if plan.jobs:
         teller.stage("loading the model")
     crew = hire(opener(prepared.card, plan.settings, options))
@@ -127,7 +116,13 @@ def opener(card: AnyCard, settings: Settings, options: RunOptions) -> Callable[[
 
         model, units = options.model, options.policy.batch_size or _recall_units(options)
         return predictor.open_predictor(
-            *(card, settings.recipe, model.device, model.dtype, model.vae, units, model.compiling)
+            card,
+            settings.recipe,
+            device=model.device,
+            dtype=model.dtype,
+            vae=model.vae,
+            batch_size=units,
+            compiling=model.compiling,
         )
 
     return open_predictor

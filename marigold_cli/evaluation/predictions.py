@@ -228,7 +228,7 @@ def _cost(root: Path, binding: Binding | None, entries: Mapping[str, Entry]) -> 
 
 def _restore(values: Array, size: tuple[int, int], kind: DepthKind, resample: Resample) -> Array:
     """What the run itself would have done to write at the picture's size."""
-    from marigold_cli.inference.preprocess import restore  # torch, which takes seconds to import
+    from marigold_cli.inference.restoring import restore  # torch, which takes seconds to import
 
     if kind is DepthKind.NORMALS:
         return restore(DepthMap(values.astype(np.float32), kind), size, resample).values

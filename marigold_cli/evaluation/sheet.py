@@ -21,6 +21,7 @@ from marigold_cli.evaluation.measure import Result, Row
 from marigold_cli.evaluation.predictions import Predictions
 from marigold_cli.files.colormap import palette
 from marigold_cli.files.orientation import Kind, turn_stored
+from marigold_cli.files.raster import full_scale
 from marigold_cli.metrics import Array, angular_errors
 
 _ROWS = 12
@@ -115,7 +116,7 @@ def _photo(
     pixels = turn_stored(photo.pixels, photo.orientation)
     if pixels.shape[:2] == full_size:
         pixels = pixels[data.protocol.frame(full_height, full_width)]
-    unit = np.iinfo(pixels.dtype.name).max if pixels.dtype.kind == "u" else 1
+    unit = full_scale(pixels.dtype)
     picture: Picture = (_nearest(pixels, size) * (255 / unit)).astype(np.uint8)
     return picture
 

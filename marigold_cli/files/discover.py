@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from marigold_cli.errors import CollisionError, NoInputError, UsageError
+from marigold_cli.errors import CollisionError, NoInputError, UsageError, name_some
 from marigold_cli.files.decode import SUFFIXES
 from marigold_cli.files.extras import Extra
 from marigold_cli.files.names import (
@@ -26,7 +26,6 @@ from marigold_cli.files.walk import Found, Sights, Unread, Walk, is_pattern
 _SUFFIXES = (DEPTH_SUFFIXES, NORMALS_SUFFIXES, UNCERTAINTY_SUFFIXES)
 _ENDINGS = tuple({ending for suffixes in _SUFFIXES for ending in suffixes.values()})
 _KINDS_SHOWN = 5  # suffixes in a message
-_NAMED = 5  # of many things in a message
 
 _logger = logging.getLogger(__name__)
 
@@ -195,7 +194,7 @@ def _refuse_collisions(refs: Sequence[ImageRef]) -> None:
 def _collision(
     first: ImageRef, second: ImageRef, others: Sequence[ImageRef] = ()
 ) -> CollisionError:
-    so = f"; so would {_list([str(ref.path) for ref in others])}" if others else ""
+    so = f"; so would {name_some([str(ref.path) for ref in others])}" if others else ""
     return CollisionError(
         f"{first.path} and {second.path} would share an output name ({first.stem}...){so}; "
         "rename one, leave it out with --exclude, or run them into different folders"
@@ -204,13 +203,13 @@ def _collision(
 
 def _explain_nothing(looked_at: Sequence[str], out: Path, found: int, walk: Walk) -> str:
     """Say where there is nothing, what was there instead, and what would have been taken."""
-    places = _list(looked_at)
+    places = name_some(looked_at)
     if found:
         return f"{places}: --include and --exclude leave none of {found} photos"
     if results := [text for text in looked_at if walk.is_output(text)]:
         return (
-            f"{_list(results)}: lies in the output folder {out}, where no photos are looked for; "
-            "choose another --out"
+            f"{name_some(results)}: lies in the output folder {out}, where no photos are looked "
+            "for; choose another --out"
         )
     instead = ", ".join(_name_sights(walk.sights))
     endings = " ".join(sorted(SUFFIXES))
@@ -235,10 +234,4 @@ def _name_sights(sights: Sights) -> Iterator[str]:
 def _name_links(links: Sequence[Found]) -> str:
     paths = [link.path for link in links]
     word = "a linked folder" if len(paths) == 1 else f"{len(paths)} linked folders"
-    return f"{word} ({_list(paths)}), which --follow-links goes into"
-
-
-def _list(texts: Sequence[str]) -> str:
-    """Some of many, and how many more there are."""
-    more = len(texts) - _NAMED
-    return ", ".join(texts[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{word} ({name_some(paths)}), which --follow-links goes into"

@@ -56,6 +56,15 @@ class Source:
     mtime_ns: int
 
 
+def stat_photo(path: Path) -> tuple[int, int]:
+    """Size [bytes] and time of change [ns] of a photo's file; zeros when it is not there."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
 def read_source(path: Path, pause: Callable[[float], None] = time.sleep) -> Source:
     """Read a photo's file, once more if it changes meanwhile, and up to three times on EIO and kin.
 

@@ -18,7 +18,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from marigold_cli.inference.equations import Doubles, Pairs, gather, solve
+from marigold_cli.depth import Doubles
+from marigold_cli.inference.equations import Pairs, gather
 
 Box: TypeAlias = tuple[int, int, int, int]  # first row and column, and those behind the last
 
@@ -132,7 +133,7 @@ def _fit(anchors: Pairs, overlaps: Pairs, tolerance: float) -> Doubles:
     """Frames [T, 2] of tiles whose mean is 0 and whose deviation is 1, or 0."""
     pull, bind = np.ones_like(anchors.mine), np.ones_like(overlaps.mine)
     for _ in range(_ROUNDS):
-        frames = solve(gather(anchors, pull, overlaps, bind))
+        frames = gather(anchors, pull, overlaps, bind).solve()
         pull, bind = (
             1 / (1 + np.square(pairs.differences(frames) / tolerance))
             for pairs in (anchors, overlaps)

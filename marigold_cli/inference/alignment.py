@@ -22,16 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.depth import Floats
+from marigold_cli.depth import Doubles, Floats
 from marigold_cli.inference.median import blocks, median
 
-Doubles = NDArray[np.float64]
-
-_FLAT = 1e-6  # a member whose values spread less than this says nothing
+_FLAT = 1e-6  # a member whose values deviate less than this says nothing
+_MIN_SPAN = 1e-6  # of the median; below it the cost per range would be without bound
 _SMOOTH = 1e-6  # rounds the corner of a norm at 0, where two members agree exactly
-_LEAST = 0.05  # of the average weight; keeps a contradicting member positive
+_MIN_WEIGHT = 0.05  # of the average weight; keeps a contradicting member positive
 _ROUNDS = 100
-_CLOSE = 1e-7
+_CONVERGED = 1e-7
 _REFINEMENTS = 4
 _ENDS_PX = 256  # nearest and farthest pixels among which the median's ends are looked for
 _MIDDLE = 0.2  # share of the middle members in the gauge; more follows noise at single pixels
@@ -126,8 +125,8 @@ def balance(correlation: Doubles, gauge: Doubles) -> Doubles:
         closeness = 1 / distances(correlation, weights)
         np.fill_diagonal(closeness, 0)
         form = np.diag(closeness.sum(axis=1)) - closeness * correlation
-        before, weights = weights, _least(form, gauge)
-        if np.abs(weights - before).max() < _CLOSE:
+        before, weights = weights, _minimise(form, gauge)
+        if np.abs(weights - before).max() < _CONVERGED:
             break
     return weights
 
@@ -140,32 +139,32 @@ def distances(correlation: Doubles, weights: Doubles) -> Doubles:
     return np.sqrt(np.maximum(gap, 0) + _SMOOTH**2)
 
 
-def _least(form: Doubles, gauge: Doubles) -> Doubles:
-    """Minimise x' form x over x >= _LEAST with gauge @ x = E."""
+def _minimise(form: Doubles, gauge: Doubles) -> Doubles:
+    """Minimise x' form x over x >= _MIN_WEIGHT with gauge @ x = E."""
     count = len(form)
     form = form + np.eye(count) * 1e-12 * np.trace(form)  # members that are all equal: singular
     free = np.ones(count, bool)
     while True:
-        x = np.full(count, _LEAST)
+        x = np.full(count, _MIN_WEIGHT)
         pull = np.stack([gauge[free], -form[np.ix_(free, ~free)] @ x[~free]], axis=1)
         slope, start = np.linalg.solve(form[np.ix_(free, free)], pull).T
         missing = count - gauge[~free] @ x[~free] - gauge[free] @ start
         x[free] = start + slope * missing / (gauge[free] @ slope)
-        if (x[free] >= _LEAST).all():
+        if (x[free] >= _MIN_WEIGHT).all():
             return x
-        free &= x >= _LEAST
+        free &= x >= _MIN_WEIGHT
 
 
 def _refine(correlation: Doubles, weights: Doubles, ends: Doubles) -> Doubles:
     """Lower the cost relative to the range of the median, by half steps; never raise it."""
     cost, gauge = _relative(correlation, weights, ends)
-    best, least = weights, cost
+    best, lowest = weights, cost
     for _ in range(_REFINEMENTS):
         weights = (weights + balance(correlation, gauge)) / 2
         weights = weights / weights.mean()
         cost, gauge = _relative(correlation, weights, ends)
-        if cost < least:
-            best, least = weights, cost
+        if cost < lowest:
+            best, lowest = weights, cost
     return best
 
 
@@ -180,8 +179,8 @@ def _relative(correlation: Doubles, weights: Doubles, ends: Doubles) -> tuple[fl
     far, near = int(middle.argmax()), int(middle.argmin())
     contrast = ends[:, far] - ends[:, near]
     strict = _middle(aligned[:, far]) * ends[:, far] - _middle(aligned[:, near]) * ends[:, near]
-    gauge = np.maximum(_MIDDLE * len(weights) * strict + (1 - _MIDDLE) * contrast, _LEAST)
-    span = max(middle[far] - middle[near], _FLAT)
+    gauge = np.maximum(_MIDDLE * len(weights) * strict + (1 - _MIDDLE) * contrast, _MIN_WEIGHT)
+    span = max(middle[far] - middle[near], _MIN_SPAN)
     return float(distances(correlation, weights).sum() / span), gauge / gauge.mean()
 
 

@@ -18,6 +18,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from marigold_cli.errors import first_line
+
 Wish: TypeAlias = Literal["auto", "on", "off"]
 Network: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # [B, C, h, w], [], [B, T, D]
 Shape: TypeAlias = tuple[int, ...]
@@ -58,7 +60,7 @@ class Compiling:
             self._compiled[shape] = self._choose(pair, timestep, text)
         return self._compiled.get(shape, self.network)(pair, timestep, text)
 
-    def count(self, seconds: float) -> None:
+    def add_time(self, seconds: float) -> None:
         """Note how long the passes since the last call took; a GPU's are not over when called."""
         self._seconds += seconds
 
@@ -82,8 +84,7 @@ class Compiling:
             )
         except Exception as error:  # whatever a compiler dies of, the run goes on without it
             self._has_failed = True
-            why = str(error).strip() or type(error).__name__
-            _logger.warning("--compile: not possible here: %s", why.splitlines()[0])
+            _logger.warning("--compile: not possible here: %s", first_line(error))
             return self.network
         is_better = off < _TOLERANCE and (gain > _GAIN or self.wish == "on")
         _logger.info(

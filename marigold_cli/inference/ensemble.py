@@ -11,7 +11,7 @@ from marigold_cli.inference.alignment import align, keep
 from marigold_cli.inference.median import blocks, median
 from marigold_cli.inference.options import Reduction
 
-_SMALLEST_RANGE = np.float32(1e-6)
+SMALLEST_RANGE = np.float32(1e-6)  # what varies less is constant
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged | No
 def stretch(depth: Floats) -> tuple[Floats, np.float32]:
     """Bring depth to [0, 1] and tell the unit it was divided by; a constant map becomes 0."""
     low = depth.min()
-    unit = max(depth.max() - low, _SMALLEST_RANGE)
+    unit = max(depth.max() - low, SMALLEST_RANGE)
     return (depth - low) / unit, unit
 
 

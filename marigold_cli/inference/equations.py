@@ -1,7 +1,6 @@
-"""Linear least squares for the scales and shifts of maps that shall agree where they meet.
+"""The normal equations for the frames of maps that shall agree where they meet.
 
-A frame is a map's (scale, shift). The normal equations have a 2 x 2 block for every map and one for
-every two maps that meet; they are never written out as a matrix.
+A frame is a map's (scale, shift). There is a block for every map and one for every two that meet.
 """
 
 from __future__ import annotations
@@ -9,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from marigold_cli.blocks import Blocks, Indices
+from marigold_cli.depth import Doubles
 
 _RIDGE = 1e-9  # of a map's values; leaves the scale of a map that is 0 everywhere at 0
-_PRECISION = 1e-12
-_MOST_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -77,35 +73,8 @@ class Products:
     cross: Doubles
 
 
-@dataclass(frozen=True)
-class Equations:
-    """Normal equations of T frames.
-
-    Attributes:
-        diagonal: [T, 2, 2].
-        target: [T, 2].
-        first: [P].
-        second: [P].
-        coupling: [P, 2, 2], the block in row `first` and column `second`.
-    """
-
-    diagonal: Doubles
-    target: Doubles
-    first: Indices
-    second: Indices
-    coupling: Doubles
-
-    def multiply(self, frames: Doubles) -> Doubles:
-        """The left-hand side for frames [T, 2]."""
-        product: Doubles = np.einsum("tij,tj->ti", self.diagonal, frames)
-        here, there = frames[self.first], frames[self.second]
-        np.add.at(product, self.first, np.einsum("pij,pj->pi", self.coupling, there))
-        np.add.at(product, self.second, np.einsum("pji,pj->pi", self.coupling, here))
-        return product
-
-
-def gather(anchors: Pairs, pull: Doubles, overlaps: Pairs, bind: Doubles) -> Equations:
-    """Make the normal equations.
+def gather(anchors: Pairs, pull: Doubles, overlaps: Pairs, bind: Doubles) -> Blocks:
+    """Make the equations of all frames [T, 2].
 
     Args:
         anchors: Every map, in order, against what is known in the common frame.
@@ -120,24 +89,4 @@ def gather(anchors: Pairs, pull: Doubles, overlaps: Pairs, bind: Doubles) -> Equ
     np.add.at(diagonal, first, shared.mine)
     np.add.at(diagonal, second, shared.theirs)
     target = np.stack([known.cross[:, 0, 0], known.theirs[:, 0, 1]], axis=1)
-    return Equations(diagonal, target, first, second, -shared.cross)
-
-
-def solve(equations: Equations) -> Doubles:
-    """Find the frames [T, 2] by conjugate gradients, eased by the inverse of the diagonal."""
-    target = equations.target
-    inverse = np.linalg.inv(equations.diagonal)
-    frames, residual = np.zeros_like(target), target.copy()
-    direction, before = np.zeros_like(target), np.inf
-    for _ in range(_MOST_STEPS):
-        if np.linalg.norm(residual) <= _PRECISION * np.linalg.norm(target):
-            break
-        eased = np.einsum("tij,tj->ti", inverse, residual)
-        now = float((residual * eased).sum())
-        direction = eased + now / before * direction
-        product = equations.multiply(direction)
-        step = now / float((direction * product).sum())
-        frames += step * direction
-        residual -= step * product
-        before = now
-    return frames
+    return Blocks(diagonal, target, first, second, -shared.cross)

@@ -16,14 +16,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthKind, DepthMap, Floats
-from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.raster import Pixels, full_scale
 from marigold_cli.inference.ensemble import stretch
 from marigold_cli.inference.framing import Family, Framing
+from marigold_cli.inference.members import unusable
 from marigold_cli.inference.options import Resample
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
-    from marigold_cli.inference.preprocess import Pixels
 
 _LEAST_INVERSE, _MOST_INVERSE = 1e-4, 1e4  # Depth Pro's inverse depths are held between [1/m]
 
@@ -60,7 +60,7 @@ def predict(model: FeedForwardModel, photo: Photo) -> DepthMap:
     """Predict one photo's depth, upright and at the photo's own size.
 
     Raises:
-        ImageError: The network gave no number that means anything.
+        ImageError: the network gave no number that means anything.
     """
     source = photo.pixels.shape[0], photo.pixels.shape[1]
 
@@ -75,7 +75,10 @@ def predict(model: FeedForwardModel, photo: Photo) -> DepthMap:
     depth = _POSTPROCESSING[model.family](raw, answer, model.framing, source)  # [1, 1, H, W]
     if source != photo.size:
         depth = _enlarge(depth, photo.size, "bicubic")
-    return _mask(depth[0, 0].cpu().numpy(), model.kind)
+    masked = _mask(depth[0, 0].cpu().numpy(), model.kind)
+    if masked is None:
+        raise unusable(model.dtype)
+    return masked
 
 
 def to_frame(pixels: Pixels, framing: Framing) -> Tensor:
@@ -85,8 +88,8 @@ def to_frame(pixels: Pixels, framing: Framing) -> Tensor:
         pixels: sRGB; integers span their full range, floats are in [0, 1].
         framing: The checkpoint's rules.
     """
-    unit = np.iinfo(pixels.dtype.name).max if pixels.dtype.kind == "u" else 1
-    image = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] / unit
+    values = torch.from_numpy(pixels.astype(np.float32))
+    image = values.permute(2, 0, 1)[None] / full_scale(pixels.dtype)
     down, right = framing.border(pixels.shape[:2])
     if down or right:
         image = functional.pad(image, (right, right, down, down), mode="reflect")
@@ -140,13 +143,13 @@ def _enlarge(depth: Tensor, size: tuple[int, int], mode: str) -> Tensor:
     return functional.interpolate(depth, size, mode=mode, align_corners=False)
 
 
-def _mask(values: Floats, kind: DepthKind) -> DepthMap:
-    """Bring affine values to [0, 1], and leave out what is no number or no distance."""
+def _mask(values: Floats, kind: DepthKind) -> DepthMap | None:
+    """Affine values in [0, 1], without what is no number or no distance; None: nothing is left."""
     known = np.isfinite(values)
     if kind is DepthKind.METRIC:
         known &= values > 0
     if not known.any():
-        raise ImageError(Kind.NOT_FINITE, "the model gave no depth at all; try --dtype float32")
+        return None
     if kind is not DepthKind.METRIC:
         values, _ = stretch(np.where(known, values, values[known].min()))
     valid = None if known.all() else known

@@ -16,10 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.files.raster import Pixels
 from marigold_cli.files.strips import split
 from marigold_cli.inference.bilinear import places, sample
 from marigold_cli.inference.options import Resample
-from marigold_cli.inference.preprocess import Pixels, restore, to_model_frame
+from marigold_cli.inference.preprocess import to_model_frame
+from marigold_cli.inference.restoring import restore
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
@@ -33,7 +35,7 @@ def refine(depth: DepthMap, photo: Photo, device: torch.device | None = None) ->
     """Bring depth to the size of the photo's pixels, along its edges; the spread stays as it is.
 
     Args:
-        depth: At any size.
+        depth: Depth [h, w] of any size; no normals, no intrinsic images.
         photo: What it is the depth of.
         device: Where to compute; None: on the CPU.
     """

@@ -159,9 +159,9 @@ class DepthModel:
 
 
 def _bring(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device. A GPU copies it by itself, for which its pages must be pinned.
+    """Copy to a device; from pinned pages a GPU copies without waiting.
 
-    Not in another precision at once: that would be computed first, into pages that are not.
+    Change the dtype afterwards: a conversion first would land in unpinned memory.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)

@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from marigold_cli.depth import DepthMap, Floats
+from marigold_cli.depth import DepthMap, Doubles, Floats
 from marigold_cli.inference.adjustment import Adjustment, Cells, adjust
 from marigold_cli.inference.bilinear import places, sample
-from marigold_cli.inference.equations import Doubles
+from marigold_cli.inference.ensemble import SMALLEST_RANGE
 from marigold_cli.inference.tiling import Tile, Tiling
 
 Codes: TypeAlias = NDArray[np.uint16]
@@ -31,7 +31,6 @@ Codes: TypeAlias = NDArray[np.uint16]
 _HALF_TRUST = 0.05  # trust at which a tile's detail counts half
 _CAUTION = 4  # 1 costs the embedded model 1 % of AbsRel on photographs, 4 nothing
 _BLUR = 2.0  # standard deviation of the low-pass filter, in cells: a twelfth of a tile
-_SMALLEST_RANGE = np.float32(1e-6)
 _BLOCK_BYTES = 64 << 20  # so large a block goes back to the system at once; malloc keeps small ones
 
 
@@ -47,7 +46,7 @@ class _Packed:
     def of(cls, values: Floats, room: Codes) -> _Packed:
         """Pack values [h, w] into as much room."""
         low = values.min()
-        step = max(values.max() - low, _SMALLEST_RANGE) / np.float32(65535)
+        step = max(values.max() - low, SMALLEST_RANGE) / np.float32(65535)
         room[...] = np.rint((values - low) / step)
         return cls(room, low, step)
 
@@ -184,7 +183,7 @@ class _Canvas:
         depth, spread = self.depth, self.spread
         if self.whole.kind.is_affine:
             low = depth.min()
-            unit = max(depth.max() - low, _SMALLEST_RANGE)
+            unit = max(depth.max() - low, SMALLEST_RANGE)
             depth -= low
             depth /= unit
             if spread is not None:

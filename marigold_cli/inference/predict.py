@@ -12,8 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from marigold_cli.depth import DepthMap, Floats
-from marigold_cli.inference.finish import finish
 from marigold_cli.inference.guided import refine
+from marigold_cli.inference.members import combine
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.mosaic import Mosaic
 from marigold_cli.inference.options import Noise, Recipe
@@ -68,9 +68,7 @@ def predict(
 ) -> list[DepthMap]:
     """Predict every photo's depth, upright, in the order given.
 
-    It is of processing size; that of tiles is of their mosaic's size, and refined depth of that of
-    the photo's pixels.
-
+    Maps have processing size; tiled ones their mosaic's size, refined ones that of `photo.pixels`.
     A result depends on model, recipe and photo alone, not on the photos or the batch beside it.
 
     Args:
@@ -81,8 +79,8 @@ def predict(
         on_step: Told the denoising steps done and to do, summed over all units of this call.
 
     Raises:
-        ImageError: A photo for which the network gave no finite number.
-        UsageError: A recipe that the model's scheduler cannot follow.
+        ImageError: a photo for which the network gave no finite number.
+        UsageError: a recipe that the model's scheduler cannot follow.
     """
     schedule = make_schedule(model.scheduler, recipe)
     tilings = [plan_tiling(photo.size, recipe) for photo in photos]
@@ -93,11 +91,12 @@ def predict(
     for size, indices in _by_size(photos, recipe.resolution).items():
         members = _predict_group(call, [photos[index] for index in indices], size)
         for index, own in zip(indices, members, strict=True):
-            depths[index] = finish(model, own, recipe)
-    return [
-        _detail(call, photo, tiling, depths[index])
-        for index, (photo, tiling) in enumerate(zip(photos, tilings, strict=True))
-    ]
+            depths[index] = combine(model, own, recipe)
+    for index, (photo, tiling) in enumerate(zip(photos, tilings, strict=True)):
+        if tiling:
+            depths[index] = _predict_tiles(call, photo, tiling, depths[index])
+        depths[index] = _refined(depths[index], photo, model, recipe)
+    return [depths[index] for index in range(len(photos))]
 
 
 def predict_members(
@@ -130,10 +129,18 @@ def predict_members(
     return predicted
 
 
-def _detail(call: _Call, photo: Photo, tiling: Tiling | None, whole: DepthMap) -> DepthMap:
-    """Depth of a whole photo, with all the detail that is asked for."""
-    depth = _predict_tiles(call, photo, tiling, whole) if tiling else whole
-    return refine(depth, photo, call.model.device) if call.recipe.refine else depth
+def merge_members(model: DepthModel, photo: Photo, members: Floats, recipe: Recipe) -> DepthMap:
+    """What `predict` makes of all members [E, C, PH, PW] of a photo, upright.
+
+    Raises:
+        ImageError: none of them is finite.
+    """
+    return _refined(combine(model, members, recipe), photo, model, recipe)
+
+
+def _refined(depth: DepthMap, photo: Photo, model: DepthModel, recipe: Recipe) -> DepthMap:
+    """Depth along the photo's edges where that was asked for; else as it is."""
+    return refine(depth, photo, model.device) if recipe.refine else depth
 
 
 def _predict_tiles(call: _Call, photo: Photo, tiling: Tiling, whole: DepthMap) -> DepthMap:
@@ -146,7 +153,7 @@ def _predict_tiles(call: _Call, photo: Photo, tiling: Tiling, whole: DepthMap) -
     for tiles in _batches(tiling.tiles(), max(1, call.batch_size // call.recipe.ensemble)):
         members = _predict_group(call, [tile.cut(big) for tile in tiles], tiling.tile_size)
         for tile, own in zip(tiles, members, strict=True):
-            mosaic.add(tile, finish(call.model, own, call.recipe))
+            mosaic.add(tile, combine(call.model, own, call.recipe))
     return mosaic.merge(whole)
 
 
@@ -168,7 +175,7 @@ def _by_size(photos: Sequence[Photo], resolution: int) -> dict[tuple[int, int], 
 def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) -> Floats:
     """N photos of one processing size -> E of their members [N, E, C, PH, PW] float32 each.
 
-    C is 1 of depth and 3 of normals.
+    C is 1 of depth, 3 of normals, and 3 for each intrinsic image.
     """
     model, recipe = call.model, call.recipe
 

@@ -15,6 +15,8 @@ from marigold_cli.inference.options import Noise, Recipe, Spacing
 
 Scheduler: TypeAlias = DDIMScheduler | LCMScheduler
 
+TARGETS = ("v_prediction", "epsilon", "sample")  # what networks predict
+
 _SIGMA_DATA = 0.5  # boundary condition of consistency models, Song et al. 2023, appendix C
 
 
@@ -43,7 +45,7 @@ class Schedule:
 
     Attributes:
         steps: In the order of denoising.
-        target: What the network predicts: "v_prediction", "epsilon" or "sample".
+        target: What the network predicts: one of `TARGETS`.
         clip: Largest magnitude of a clean estimate; None: unlimited.
         is_stochastic: True when every step but the last brings fresh noise (LCM).
     """
@@ -70,9 +72,9 @@ class Schedule:
 
         Args:
             step: Where in the schedule we are.
-            latent: [B, 4, h, w] float32 at noise level `step.alpha`.
-            answer: [B, 4, h, w] float32, what the network said about it.
-            noise: [B, 4, h, w] fresh noise where `needs_noise`, else None.
+            latent: [B, 4 N, h, w] float32 at noise level `step.alpha`.
+            answer: [B, 4 N, h, w] float32, what the network said about it.
+            noise: [B, 4 N, h, w] fresh noise where `needs_noise`, else None.
         """
         clean, inherent = _split(self.target, step.alpha, latent, answer)
         if self.clip is not None:
@@ -98,8 +100,8 @@ def make_schedule(scheduler: Scheduler, recipe: Recipe) -> Schedule:
     """Lay out the recipe's steps on a checkpoint's noise schedule.
 
     Raises:
-        UsageError: More steps than the scheduler has.
-        ModelError: A scheduler configuration that has no sound reading.
+        UsageError: more steps than the scheduler has.
+        ModelError: noise is to be predicted where there is nothing but noise.
     """
     timesteps = _timesteps(scheduler, recipe.steps, recipe.timesteps)
     if isinstance(scheduler, LCMScheduler):
@@ -107,9 +109,11 @@ def make_schedule(scheduler: Scheduler, recipe: Recipe) -> Schedule:
     else:
         steps = _ddim_steps(scheduler, timesteps, recipe.noise)
     config = scheduler.config
-    _check_target(config.prediction_type, steps)
-    if config.thresholding:
-        raise ModelError("its scheduler asks for dynamic thresholding, which latents do not bear")
+    if config.prediction_type == "epsilon" and any(step.alpha <= 0 for step in steps):
+        raise ModelError(
+            "this checkpoint predicts noise, and a timestep that holds nothing but noise tells it "
+            "nothing; try --timesteps leading"
+        )
     clip = float(config.clip_sample_range) if config.clip_sample else None
     return Schedule(steps, config.prediction_type, clip, isinstance(scheduler, LCMScheduler))
 
@@ -148,10 +152,3 @@ def _consistency_steps(scheduler: LCMScheduler, timesteps: list[int]) -> tuple[S
         norm = scaled**2 + _SIGMA_DATA**2
         steps.append(Step(timestep, alpha, alpha_next, _SIGMA_DATA**2 / norm, scaled / norm**0.5))
     return tuple(steps)
-
-
-def _check_target(target: str, steps: tuple[Step, ...]) -> None:
-    if target not in ("v_prediction", "epsilon", "sample"):
-        raise ModelError(f"its scheduler predicts {target!r}; known: v_prediction, epsilon, sample")
-    if target == "epsilon" and any(step.alpha <= 0 for step in steps):
-        raise ModelError("its scheduler predicts noise at a timestep that holds no signal at all")

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from marigold_cli.depth import Doubles
 
 _STEPS = 20  # of Newton's method; five are enough for lenses that one can buy
 _NEAR_ENOUGH = 1e-12  # in units of the focal length
@@ -121,10 +120,6 @@ class Camera:
     @property
     def _coefficients(self) -> tuple[float, ...]:
         return self.params[LENSES[self.model].focals + 2 :]
-
-    def straightened(self) -> Camera:
-        """The pinhole camera of the same size, focal length and principal point."""
-        return Camera("PINHOLE", self.width, self.height, (*self.focal, *self.centre))
 
     def project(self, points: Doubles) -> Doubles:
         """Points in the camera's frame [..., 3] with z > 0 to pixels [..., 2]."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from marigold_cli.batch.folder import HIDDEN, Workplace, occupied
-from marigold_cli.errors import ForeignFileError, ImageError, UsageError
+from marigold_cli.errors import ForeignFileError, ImageError, UsageError, name_some
 from marigold_cli.files.atomic import write_durably
 from marigold_cli.files.disk import output_errors, read_plain
 from marigold_cli.scene3d.alignment import (
@@ -30,8 +30,6 @@ from marigold_cli.scene3d.sparse import View
 from marigold_cli.scene3d.staging import check_cameras, check_paths, set_stage
 
 _THREADS = 2  # each holds a whole photo
-_SHOWN = 5  # names in a message
-_HALF = 0.5  # of a mask that was brought to another camera
 
 
 @dataclass(frozen=True)
@@ -157,11 +155,9 @@ class _Exporter:
         """
         foreign = sorted(path for path in targets if os.path.lexists(self._place.root / path))
         if foreign and not self._stage.options.overwrite:
-            shown = ", ".join(foreign[:_SHOWN])
-            more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
             raise ForeignFileError(
-                f"{self._place.root}: files that no export wrote are in the way: {shown}{more}; "
-                "move them, or --overwrite to replace them"
+                f"{self._place.root}: files that no export wrote are in the way: "
+                f"{name_some(foreign)}; move them, or --overwrite to replace them"
             )
 
     def _claim(self, files: set[str]) -> None:

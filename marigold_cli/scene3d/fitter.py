@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marigold_cli.depth import Floats
+from marigold_cli.depth import Doubles, Floats
 from marigold_cli.errors import ImageError, RefusedError
 from marigold_cli.scene3d.alignment import PhotoAlignment, to_depth
 from marigold_cli.scene3d.belonging import find_views
-from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.gates import check_range, fit_photo, judge
 from marigold_cli.scene3d.observations import (
     Observations,

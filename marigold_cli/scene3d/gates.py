@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from marigold_cli.depth import DepthKind, Floats
+from marigold_cli.depth import DepthKind, Doubles, Floats
 from marigold_cli.fit import Affine
 from marigold_cli.scene3d.alignment import PhotoAlignment
-from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.observations import Observations
 from marigold_cli.scene3d.options import Gates
 from marigold_cli.scene3d.robust import fit_robust, relative_residuals

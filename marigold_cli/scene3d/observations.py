@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marigold_cli.depth import Floats, Mask
+from marigold_cli.depth import Doubles, Floats, Mask
 from marigold_cli.errors import ImageError, Kind
-from marigold_cli.scene3d.camera import Camera, Doubles
+from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.options import PointFilter
 from marigold_cli.scene3d.sparse import Cloud, View
 

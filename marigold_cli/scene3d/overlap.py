@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marigold_cli.depth import DepthKind, Floats
+from marigold_cli.depth import DepthKind, Doubles, Floats
 from marigold_cli.fit import Affine
 from marigold_cli.scene3d.alignment import to_depth
-from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.observations import sample
 from marigold_cli.scene3d.resample import resize
 from marigold_cli.scene3d.sparse import Cloud, Ids, View

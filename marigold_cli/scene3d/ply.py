@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.depth import Floats
-from marigold_cli.scene3d.camera import Doubles
+from marigold_cli.depth import Doubles, Floats
 
 _TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),

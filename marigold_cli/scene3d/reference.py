@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from marigold_cli.depth import Doubles
 from marigold_cli.errors import ImageError, Kind, NoInputError, UsageError
 from marigold_cli.files.readers import read_plane, read_steps
-from marigold_cli.scene3d.camera import Camera, Doubles
+from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.observations import Observations
 from marigold_cli.scene3d.options import ReferenceOptions

@@ -3,21 +3,20 @@
 The unknowns are scale and shift of every photo. A point gives depth / reference - 1, a pixel of one
 photo that another sees gives its depth seen from there over the other's, less 1. Both are linear in
 the unknowns once the pixels are found (disparity: linearised), so that Gauss and Newton need a few
-rounds of sparse least squares; the normal equations have blocks of 2 x 2 and are solved by
-conjugate gradients.
+rounds of sparse least squares.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marigold_cli.depth import DepthKind
+from marigold_cli.blocks import Blocks
+from marigold_cli.depth import DepthKind, Doubles
 from marigold_cli.fit import Affine
-from marigold_cli.scene3d.camera import Doubles
 from marigold_cli.scene3d.overlap import SAME, Overlap, Sight, disagreement, look
 from marigold_cli.scene3d.robust import spread_of, tukey_weights
 
@@ -25,8 +24,8 @@ _ROUNDS = 5
 _STEP = 3  # every so many pixels of the reduced maps are compared, or more
 _MOST = 5_000_000  # pixels of all pairs together; each takes about 100 bytes
 _PAIR_WEIGHT = 20.0  # a pair of views counts like so many points: its pixels' errors are alike
-_SOLVED = 1e-10  # of the right-hand side
-_LIMIT = 500  # rounds of conjugate gradients
+_DAMPING = 1e-9  # of a photo's diagonal
+_LEAST_DAMPING = 1e-12  # of a photo of which nothing is known
 
 
 @dataclass(frozen=True)
@@ -37,67 +36,32 @@ class Anchors:
     depth: Doubles
 
 
-@dataclass
 class _Equations:
-    """Normal equations in blocks: one for each photo, one for each ordered pair."""
+    """Normal equations of steps [P, 2] of all photos' lines, as they are gathered."""
 
-    diagonal: Doubles  # [P, 2, 2]
-    right: Doubles  # [P, 2]
-    beside: dict[tuple[int, int], Doubles]  # [2, 2]
+    def __init__(self, photos: int) -> None:
+        self.diagonal, self.target = np.zeros((photos, 2, 2)), np.zeros((photos, 2))
+        self.pairs: list[tuple[int, int]] = []
+        self.couplings: list[Doubles] = []  # [2, 2]
 
     def add(self, photo: int, rows: Doubles, errors: Doubles, weights: Doubles) -> None:
         """Equations rows @ step = -errors of one photo; rows [N, 2]."""
         weighted = rows * weights[:, None]
         self.diagonal[photo] += weighted.T @ rows
-        self.right[photo] -= weighted.T @ errors
+        self.target[photo] -= weighted.T @ errors
 
     def couple(self, pair: tuple[int, int], first: Doubles, second: Doubles) -> None:
         """What two photos' unknowns have in common; rows [N, 2], the first's weighted."""
-        block = first.T @ second
-        self.beside[pair] = self.beside.get(pair, np.zeros((2, 2))) + block
-        turned = (pair[1], pair[0])
-        self.beside[turned] = self.beside.get(turned, np.zeros((2, 2))) + block.T
+        self.pairs.append(pair)
+        self.couplings.append(first.T @ second)
 
     def solve(self) -> Doubles:
-        """The step [P, 2]."""
-        pairs = np.array(list(self.beside) or np.empty((0, 2)), np.intp).reshape(-1, 2)
-        blocks = np.array(list(self.beside.values())).reshape(-1, 2, 2)
-        damping = 1e-9 * np.trace(self.diagonal, axis1=1, axis2=2)[:, None, None]
-        diagonal = self.diagonal + (damping + 1e-12) * np.eye(2)
-        inverse = np.linalg.inv(diagonal)
-
-        def multiply(step: Doubles) -> Doubles:
-            product: Doubles = np.einsum("pij,pj->pi", diagonal, step)
-            np.add.at(product, pairs[:, 0], np.einsum("mij,mj->mi", blocks, step[pairs[:, 1]]))
-            return product
-
-        return conjugate_gradients(
-            multiply, self.right, lambda rest: np.einsum("pij,pj->pi", inverse, rest)
-        )
-
-
-def conjugate_gradients(
-    multiply: Callable[[Doubles], Doubles],
-    right: Doubles,
-    precondition: Callable[[Doubles], Doubles],
-) -> Doubles:
-    """Solve A x = right for a symmetric, positive A that is known by its products alone."""
-    x = np.zeros_like(right)
-    rest = right.copy()
-    eased = precondition(rest)
-    direction, energy = eased.copy(), float((rest * eased).sum())
-    goal = _SOLVED * float(np.linalg.norm(right))
-    for _ in range(_LIMIT):
-        if float(np.linalg.norm(rest)) <= goal:
-            break
-        product = multiply(direction)
-        length = energy / float((direction * product).sum())
-        x += length * direction
-        rest -= length * product
-        eased = precondition(rest)
-        before, energy = energy, float((rest * eased).sum())
-        direction = eased + (energy / before) * direction
-    return x
+        """The steps; held a little, for a photo may have neither points nor neighbours."""
+        trace = np.trace(self.diagonal, axis1=1, axis2=2)[:, None, None]
+        diagonal = self.diagonal + (_DAMPING * trace + _LEAST_DAMPING) * np.eye(2)
+        first, second = np.array(self.pairs, np.intp).reshape(-1, 2).T
+        couplings = np.array(self.couplings).reshape(-1, 2, 2)
+        return Blocks(diagonal, self.target, first, second, couplings).solve()
 
 
 def refine(
@@ -144,8 +108,7 @@ def _gather(
     sights: Sequence[Sight], anchors: Sequence[Anchors], overlaps: Sequence[Overlap]
 ) -> _Equations:
     """Linearise everything around the lines so far, with robust weights in standard deviations."""
-    count = len(sights)
-    equations = _Equations(np.zeros((count, 2, 2)), np.zeros((count, 2)), {})
+    equations = _Equations(len(sights))
     held = [
         _hold(equations, photo, sight, some)
         for photo, (sight, some) in enumerate(zip(sights, anchors, strict=True))

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marigold_cli.depth import Mask
+from marigold_cli.depth import Doubles, Mask
 from marigold_cli.fit import Affine
-from marigold_cli.scene3d.camera import Doubles
 
 _TRIALS = 1000  # pairs; at half of the points wrong, one in four is good
 _JUDGES = 2000  # points that judge a trial

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.scene3d.camera import Camera, Doubles, Pose
+from marigold_cli.depth import Doubles
+from marigold_cli.scene3d.camera import Camera, Pose
 
 Ids = NDArray[np.int64]
 

@@ -24,8 +24,9 @@ from transformers.utils import logging as clip_logging
 from marigold_cli.checkpoints.identity import identify
 from marigold_cli.checkpoints.manifest import CONFIGS, INDEX, STEMS, TOKENIZER_FILES
 from marigold_cli.checkpoints.resolve import DEFAULT, Place, locate
-from marigold_cli.checkpoints.snapshot import Settings, Snapshot
+from marigold_cli.checkpoints.snapshot import Config, Snapshot
 from marigold_cli.checkpoints.weights import choose, find_weights
+from marigold_cli.errors import first_line
 from marigold_cli.training import networks
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -97,7 +98,7 @@ class Foundation:
                 so already; trailing spacing comes with it.
             trailing: Spaced so that a single step begins at the last one.
         """
-        settings: Settings = networks.NOISE_LEVELS
+        settings: Config = networks.NOISE_LEVELS
         if self.snapshot.find(f"scheduler/{CONFIGS['scheduler']}"):
             settings = self.snapshot.read_json(f"scheduler/{CONFIGS['scheduler']}")
         kept = {key: settings[key] for key in (*_LEVELS, *_OURS) if key in settings}
@@ -216,7 +217,7 @@ def _read(
             output_loading_info=True,
         )
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise snapshot.refuse(f"{part} cannot be loaded: {reason}") from error
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]

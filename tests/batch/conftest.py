@@ -59,7 +59,7 @@ CARD = Card(
 class Luminance:
     """Depth is the mean of the colours; steps are counted, not computed."""
 
-    batch_size: int = 2
+    photos_per_call: int = 2
     long_edge: int | None = None
     steps: int = 2
     name: str = "luminance"
@@ -81,7 +81,7 @@ class Luminance:
     def depth(self, photo: Photo) -> DepthMap:
         return DepthMap(photo.pixels.mean(axis=-1, dtype=np.float32) / np.float32(255))
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
         rows = np.arange(size[0]) * depth.shape[0] // size[0]
         columns = np.arange(size[1]) * depth.shape[1] // size[1]
         return replace(depth, values=depth.values[np.ix_(rows, columns)])

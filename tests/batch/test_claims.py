@@ -142,7 +142,7 @@ def makespan(studio, luminance, parts: Callable[[int], Claims], workers: int) ->
             Journal(journal_of(root, "", number), False) as journal,
         ):
             shift = Shift(plan, Policy(fsync=False), place, stop, outcome, lambda event: None)
-            predictor = luminance(batch_size=1, before=compute)
+            predictor = luminance(photos_per_call=1, before=compute)
             Pipeline(shift, predictor, parts(number), journal).run()
         ends[number] = clock.leave()
 

@@ -21,7 +21,7 @@ from marigold_cli.batch.parts import Parts, check_split, clear
 from marigold_cli.batch.plan import Job, Part, parts_of
 from marigold_cli.batch.progress import FromWorker, PartDone, Warned
 from marigold_cli.batch.stages import Origin
-from marigold_cli.batch.verify import status
+from marigold_cli.batch.status import read_status
 from marigold_cli.depth import DepthMap, Floats
 from marigold_cli.errors import ExitCode, ImageError, Kind, UsageError
 from marigold_cli.files.decode import Photo
@@ -39,7 +39,7 @@ class Choir:
     log: Path | None = None  # of members that were computed
     before: Callable[[Photo, int], None] = lambda photo, first: None
     long_edge: int | None = None
-    batch_size: int = 1
+    photos_per_call: int = 1
     name: str = "choir"
     device: str = "cpu"
     dtype: str = "float32"
@@ -75,7 +75,7 @@ class Choir:
         assert len(members) == ENSEMBLE
         return DepthMap(np.median(members[:, 0], axis=0).astype(np.float32) / 3)
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
         return depth
 
 
@@ -191,7 +191,7 @@ def test_a_photo_that_kills_is_set_aside_and_the_others_are_done(few, engine, ch
     summary = few.run_together(engine, policy)
 
     assert [(one.name, one.kind) for one in summary.failed] == [("b.png", "crash")]
-    assert (summary.done, status(few.out).exit_code) == (2, ExitCode.PARTIAL)
+    assert (summary.done, read_status(few.out).exit_code) == (2, ExitCode.PARTIAL)
     assert engine.started <= 4
 
 

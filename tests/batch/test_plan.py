@@ -233,7 +233,7 @@ def test_overwrite_binds_the_folder_to_other_settings(done):
 
 def test_an_overwrite_that_was_stopped_goes_on_without_starting_over(done, luminance):
     done.output = replace(done.output, invert=True)
-    predictor = luminance(batch_size=1)
+    predictor = luminance(photos_per_call=1)
 
     def interrupt(photos) -> None:
         if len(predictor.calls) > 1:
@@ -357,7 +357,7 @@ def test_a_photo_whose_start_is_known_owns_the_files_at_its_outputs(done):
 
 def stopped_after(studio, luminance, number: int, policy: Policy) -> None:
     """A run that is stopped when so many photos are computed."""
-    predictor = luminance(batch_size=1)
+    predictor = luminance(photos_per_call=1)
 
     def interrupt(photos) -> None:
         if len(predictor.calls) > number:

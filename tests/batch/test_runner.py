@@ -27,7 +27,8 @@ from marigold_cli.batch.progress import (
 )
 from marigold_cli.batch.records import Done, Record
 from marigold_cli.batch.shift import Shift
-from marigold_cli.batch.verify import status, verify
+from marigold_cli.batch.status import read_status
+from marigold_cli.batch.verify import verify
 from marigold_cli.errors import (
     DeviceError,
     ExitCode,
@@ -99,7 +100,7 @@ def test_photos_of_one_shape_share_a_call_up_to_the_batch_size(studio, luminance
         studio.shoot(f"a{seed}.png", seed)
     studio.shoot("b.png", 5, size=(8, 6))
     studio.shoot("c.png", 6)
-    predictor = luminance(batch_size=3)
+    predictor = luminance(photos_per_call=3)
 
     studio.run(predictor=predictor)
 
@@ -157,7 +158,7 @@ def test_the_ensembles_spread_is_written_when_asked_for(studio, luminance):
             depth = super().depth(photo)
             return replace(depth, uncertainty=depth.values / 2)
 
-        def restore(self, depth, size):
+        def restored(self, depth, size):
             return depth
 
     studio.shoot("a.png")
@@ -198,7 +199,7 @@ def test_only_the_guilty_photo_of_a_group_fails(studio, luminance, error, kind):
     for seed in range(4):
         studio.shoot(f"{seed}.png", seed)
     guilty = studio.sha256("2.png")
-    predictor = luminance(batch_size=4, before=fails_on(guilty, error))
+    predictor = luminance(photos_per_call=4, before=fails_on(guilty, error))
 
     summary = studio.run(predictor=predictor)
 
@@ -258,7 +259,7 @@ def test_a_dead_device_stops_the_run_and_blames_no_photo(studio, luminance):
         studio.shoot(f"{seed}.png", seed)
     dead = fails_on(studio.sha256("2.png"), DeviceError("the device is gone"))
 
-    summary = studio.run(predictor=luminance(batch_size=1, before=dead))
+    summary = studio.run(predictor=luminance(photos_per_call=1, before=dead))
 
     assert (summary.exit_code, summary.error) == (ExitCode.DEVICE, "the device is gone")
     assert (summary.stopped, summary.failed) == (True, ())
@@ -284,11 +285,12 @@ def test_a_run_stops_after_as_many_failures_as_allowed(studio, luminance):
         def depth(self, photo: Photo):
             raise ValueError("always")
 
-    summary = studio.run(replace(LAZY, max_failures=3), Broken(batch_size=1))
+    summary = studio.run(replace(LAZY, max_failures=3), Broken(photos_per_call=1))
 
     assert (len(summary.failed), summary.stopped) == (3, True)
     assert (summary.exit_code, summary.remaining) == (ExitCode.PARTIAL, 5)
-    assert (status(studio.out).exit_code, status(studio.out).remaining) == (ExitCode.PARTIAL, 5)
+    found = read_status(studio.out)
+    assert (found.exit_code, found.remaining) == (ExitCode.PARTIAL, 5)
     assert len(studio.diary.of(StopAsked)) == 1
 
 
@@ -309,7 +311,7 @@ def test_a_run_whose_first_twenty_photos_all_fail_alike_stops_with_their_cause(
     def always(photos: Sequence[Photo]) -> None:
         raise error
 
-    summary = studio.run(predictor=luminance(batch_size=1, before=always))
+    summary = studio.run(predictor=luminance(photos_per_call=1, before=always))
 
     assert (len(summary.failed), summary.exit_code, summary.stopped) == (20, code, True)
 
@@ -332,7 +334,7 @@ def test_twenty_failures_after_a_success_do_not_stop_a_run(studio, luminance):
     for seed in range(1, 30):
         (studio.photos / f"{seed:02}.png").write_bytes(b"no picture")
 
-    summary = studio.run(predictor=luminance(batch_size=1))
+    summary = studio.run(predictor=luminance(photos_per_call=1))
 
     assert (summary.done, len(summary.failed), summary.stopped) == (1, 29, False)
 
@@ -549,7 +551,7 @@ def test_a_folder_that_cannot_be_read_is_a_failure_of_the_run(studio):
     studio.unread = (LOCKED,)
 
     summary = studio.run()
-    found = status(studio.out)
+    found = read_status(studio.out)
 
     assert [(one.name, one.kind) for one in summary.failed] == [("day1/", "permission")]
     assert (summary.done, summary.exit_code) == (1, ExitCode.PARTIAL)
@@ -561,18 +563,18 @@ def test_a_folder_that_cannot_be_read_is_a_failure_of_the_run(studio):
 def test_a_folder_that_stays_unreadable_fails_again_and_one_that_is_mended_does_not(studio):
     studio.shoot("a.png")
     studio.run()
-    whole = status(studio.out).exit_code
+    whole = read_status(studio.out).exit_code
     studio.unread = (LOCKED,)
     first, noted = studio.run(), studio.snapshot()
     second, again = studio.run(), studio.snapshot()
-    broken = status(studio.out).exit_code
+    broken = read_status(studio.out).exit_code
     studio.unread = ()
     mended = studio.run()
 
     assert (first.exit_code, second.exit_code, broken) == (ExitCode.PARTIAL,) * 3
     assert again == noted  # nothing new to tell
-    assert (whole, mended.exit_code, status(studio.out).exit_code) == (ExitCode.OK,) * 3
-    assert status(studio.out).failed == ()
+    assert (whole, mended.exit_code, read_status(studio.out).exit_code) == (ExitCode.OK,) * 3
+    assert read_status(studio.out).failed == ()
 
 
 def test_an_unreadable_folder_may_be_forgiven_like_any_failure(studio):
@@ -636,7 +638,7 @@ def test_a_photo_in_hand_at_the_time_limit_gets_the_grace_time(
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     policy = replace(LAZY, max_time_s=10.0, grace_s=grace_s)
 
-    summary = studio.run(policy, OneStepASecond(batch_size=1, steps=60))
+    summary = studio.run(policy, OneStepASecond(photos_per_call=1, steps=60))
 
     assert (summary.done, summary.failed, summary.stopped) == (done, (), True)
     assert summary.exit_code is ExitCode.STOPPED
@@ -647,7 +649,7 @@ def test_a_photo_in_hand_at_the_time_limit_gets_the_grace_time(
 
 def agree(studio, summary) -> None:
     """See that the run and a status after it end with the same code."""
-    assert status(studio.out).exit_code == summary.exit_code
+    assert read_status(studio.out).exit_code == summary.exit_code
 
 
 def test_a_failure_that_is_no_longer_among_the_photos_is_forgotten(studio):
@@ -658,7 +660,7 @@ def test_a_failure_that_is_no_longer_among_the_photos_is_forgotten(studio):
     (studio.photos / "bad.png").unlink()
 
     second = studio.run()
-    found, noted = status(studio.out), studio.snapshot()
+    found, noted = read_status(studio.out), studio.snapshot()
     third = studio.run()
 
     assert [one.exit_code for one in (first, second, third)] == [10, 0, 0]
@@ -667,7 +669,7 @@ def test_a_failure_that_is_no_longer_among_the_photos_is_forgotten(studio):
     (studio.photos / "bad.png").write_bytes(b"no picture")
     again = studio.run()
     agree(studio, again)
-    assert (again.exit_code, status(studio.out).aside) == (ExitCode.PARTIAL, ())
+    assert (again.exit_code, read_status(studio.out).aside) == (ExitCode.PARTIAL, ())
     assert studio.records("failed")[-1]["attempt"] == 2
 
 
@@ -691,12 +693,12 @@ def test_results_that_are_deleted_with_their_photo_are_not_missed(studio):
     studio.run()
     for path in (studio.photos / "b.png", *studio.out.glob("b_*")):
         path.unlink()
-    damaged = status(studio.out)
+    damaged = read_status(studio.out)
 
     agree(studio, studio.run())
 
     assert (damaged.exit_code, len(damaged.damaged)) == (ExitCode.PARTIAL, 2)
-    assert (status(studio.out).damaged, verify(studio.out)) == ((), [])
+    assert (read_status(studio.out).damaged, verify(studio.out)) == ((), [])
 
 
 @pytest.mark.parametrize("retry_failed", [True, False])
@@ -718,7 +720,7 @@ def test_a_run_that_was_killed_with_all_done_is_ended_by_the_next_one(studio, ch
     with monkeypatch.context() as patch:
         patch.setattr(Shift, "_end", killed)
         child(lambda: studio.run().exit_code)
-    unended = status(studio.out)
+    unended = read_status(studio.out)
     summary = studio.run()
 
     assert (unended.exit_code, unended.remaining) == (ExitCode.STOPPED, 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from marigold_cli.batch.progress import FromWorker
 from marigold_cli.batch.shard import Shard, choose_shard
-from marigold_cli.batch.verify import status
+from marigold_cli.batch.status import read_status
 from marigold_cli.errors import ExitCode, UsageError
 from marigold_cli.files.discover import ImageRef
 
@@ -95,14 +95,14 @@ def test_shards_do_all_photos_between_them_and_only_the_last_makes_it_whole(ten)
     for index in (2, 3, 1):
         summary = part(ten, index).run()
         assert summary.exit_code is ExitCode.OK
-        codes.append(status(ten.out).exit_code)
+        codes.append(read_status(ten.out).exit_code)
 
     assert codes == [ExitCode.STOPPED, ExitCode.STOPPED, ExitCode.OK]
     assert Counter(record["input"] for record in ten.records("done")) == Counter(
         f"{seed}.png" for seed in range(10)
     )
     assert (part(ten, 2).run().done, ten.run().skipped) == (0, 10)
-    assert status(ten.out).exit_code is ExitCode.OK
+    assert read_status(ten.out).exit_code is ExitCode.OK
 
 
 def test_a_shard_without_photos_says_so_in_the_journal(studio):
@@ -110,7 +110,7 @@ def test_a_shard_without_photos_says_so_in_the_journal(studio):
     for index in (1, 2, 3):
         part(studio, index).run()
 
-    assert status(studio.out).exit_code is ExitCode.OK
+    assert read_status(studio.out).exit_code is ExitCode.OK
 
 
 def test_a_bad_photo_in_one_shard_is_told_by_the_whole(ten):
@@ -119,7 +119,7 @@ def test_a_bad_photo_in_one_shard_is_told_by_the_whole(ten):
     codes = [part(ten, index).run().exit_code for index in (1, 2, 3)]
 
     assert sorted(codes) == [ExitCode.OK, ExitCode.OK, ExitCode.PARTIAL]
-    assert status(ten.out).exit_code is ExitCode.PARTIAL
+    assert read_status(ten.out).exit_code is ExitCode.PARTIAL
 
 
 def test_a_shard_may_have_several_workers(ten, engine):
@@ -128,5 +128,5 @@ def test_a_shard_may_have_several_workers(ten, engine):
 
     assert {event.worker for event in ten.diary.of(FromWorker)} <= {0, 1}
     assert summary.done + rest.done == 10
-    assert status(ten.out).exit_code is ExitCode.OK
+    assert read_status(ten.out).exit_code is ExitCode.OK
     assert (ten.out / ".marigold/journal-1of2-worker0.jsonl").exists()

@@ -27,7 +27,7 @@ class Scene:
             os._exit(self._play(studio, luminance, policy))
 
     def _play(self, studio, luminance, policy: Policy) -> int:
-        predictor = luminance(batch_size=2, before=self._halt)
+        predictor = luminance(photos_per_call=2, before=self._halt)
         scene = self
 
         class Loud:

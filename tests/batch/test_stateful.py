@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.verify import status
+from marigold_cli.batch.status import read_status
 from marigold_cli.errors import ExitCode, SettingsMismatchError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         assert summary.done + summary.skipped == len(good)
         assert summary.exit_code == (ExitCode.PARTIAL if broken else ExitCode.OK)
         if self.studio.records():
-            assert status(self.studio.out).exit_code == summary.exit_code
+            assert read_status(self.studio.out).exit_code == summary.exit_code
         for name in good:
             values = self.studio.expected(name)
             np.testing.assert_allclose(

@@ -11,9 +11,11 @@ import pytest
 
 from marigold_cli.batch.folder import occupied
 from marigold_cli.batch.options import Policy
+from marigold_cli.batch.outputs import Damage
 from marigold_cli.batch.settings import fingerprint
 from marigold_cli.batch.shard import Shard
-from marigold_cli.batch.verify import Damage, status, verify
+from marigold_cli.batch.status import read_status
+from marigold_cli.batch.verify import verify
 from marigold_cli.errors import ExitCode, NoInputError
 
 
@@ -26,7 +28,7 @@ def done(studio):
 
 
 def test_a_whole_folder_is_whole(done):
-    found = status(done.out)
+    found = read_status(done.out)
 
     assert (found.done, found.damaged, found.failed, found.unfinished) == (5, (), (), ())
     assert (found.exit_code, found.bad_lines) == (ExitCode.OK, 0)
@@ -47,7 +49,7 @@ def test_every_flipped_byte_is_named(done):
         path.write_bytes(content)
 
         assert [(one.path, one.kind) for one in verify(done.out)] == [(path.name, "hash")]
-        assert status(done.out).exit_code == ExitCode.OK
+        assert read_status(done.out).exit_code == ExitCode.OK
         path.write_bytes(whole)
 
 
@@ -55,7 +57,7 @@ def test_missing_and_cut_outputs_are_named_without_reading(done):
     (done.out / "1_depth.npy").unlink()
     os.truncate(done.out / "3_color.png", 10)
 
-    found = status(done.out)
+    found = read_status(done.out)
 
     expected = (Damage("1.png", "1_depth.npy", "missing"), Damage("3.png", "3_color.png", "size"))
     assert found.damaged == expected
@@ -67,7 +69,7 @@ def test_failures_are_named(done):
     (done.photos / "x.png").write_bytes(b"no picture")
     done.run()
 
-    found = status(done.out)
+    found = read_status(done.out)
 
     assert [(one.name, one.kind) for one in found.failed] == [("x.png", "format")]
     assert found.exit_code == ExitCode.PARTIAL
@@ -77,7 +79,7 @@ def test_failures_that_were_tolerated_are_no_reason_to_worry(done):
     (done.photos / "x.png").write_bytes(b"no picture")
     done.run(Policy(fsync=False, fail_on="none"))
 
-    assert status(done.out).exit_code == ExitCode.OK
+    assert read_status(done.out).exit_code == ExitCode.OK
 
 
 def test_a_result_that_rotted_is_found_and_mended_by_hashing(done):
@@ -99,7 +101,7 @@ def test_a_run_that_died_is_told(done, luminance, child):
     done.shoot("5.png", 5)
     child(lambda: done.run(predictor=luminance(before=lambda photos: os._exit(99))))
 
-    found = status(done.out)
+    found = read_status(done.out)
 
     assert (found.unfinished, found.exit_code) == (("5.png",), ExitCode.STOPPED)
 
@@ -108,7 +110,7 @@ def test_a_run_that_was_stopped_is_told(done):
     done.shoot("5.png", 5)
     done.run(Policy(fsync=False, max_time_s=0))
 
-    assert status(done.out).exit_code == ExitCode.STOPPED
+    assert read_status(done.out).exit_code == ExitCode.STOPPED
 
 
 def test_outputs_of_an_older_photo_are_told_when_the_newer_one_failed(done):
@@ -131,7 +133,7 @@ def test_outputs_of_other_settings_are_told(done):
 
 def test_a_folder_without_a_journal_is_no_folder_of_ours(tmp_path):
     with pytest.raises(NoInputError, match="no journal"):
-        status(tmp_path)
+        read_status(tmp_path)
     with pytest.raises(NoInputError, match="no journal"):
         verify(tmp_path / "absent")
 
@@ -158,21 +160,21 @@ def killed_after(studio, luminance, child, number: int, policy: Policy) -> None:
         if len(studio.records("done")) >= number:
             os._exit(99)
 
-    child(lambda: studio.run(policy, luminance(batch_size=1, before=die_later)).exit_code)
+    child(lambda: studio.run(policy, luminance(photos_per_call=1, before=die_later)).exit_code)
 
 
 def test_how_far_a_killed_run_came_is_told(done, luminance, child):
     for seed in range(5, 12):
         done.shoot(f"{seed:02}.png", seed)
-    whole = status(done.out)
+    whole = read_status(done.out)
     killed_after(done, luminance, child, 8, Policy(fsync=False))
-    killed = status(done.out)
+    killed = read_status(done.out)
     done.run()
 
     assert (whole.done, whole.total, whole.remaining) == (5, 5, 0)
     assert 8 <= killed.done < 12
     assert (killed.total, killed.done + killed.remaining) == (12, 12)
-    assert (status(done.out).total, status(done.out).remaining) == (12, 0)
+    assert (read_status(done.out).total, read_status(done.out).remaining) == (12, 0)
 
 
 def test_photos_of_earlier_inputs_belong_to_the_whole(done):
@@ -181,7 +183,7 @@ def test_photos_of_earlier_inputs_belong_to_the_whole(done):
     done.shoot("day2/a.png", 7)
     done.run()
 
-    assert (status(done.out).done, status(done.out).total) == (6, 6)
+    assert (read_status(done.out).done, read_status(done.out).total) == (6, 6)
 
 
 def test_the_journal_of_an_earlier_version_tells_how_much_is_to_be_done(done, luminance, child):
@@ -194,7 +196,7 @@ def test_the_journal_of_an_earlier_version_tells_how_much_is_to_be_done(done, lu
             record.pop(key, None)
     journal.write_text("".join(json.dumps(record) + "\n" for record in records))
 
-    found = status(done.out)
+    found = read_status(done.out)
 
     assert (found.done, found.total, found.remaining) == (5, None, 1)
     assert done.run().exit_code == ExitCode.OK
@@ -207,14 +209,14 @@ def test_who_is_at_work_is_seen_and_not_disturbed(done, child):
         return done.run(Policy(fsync=False, max_time_s=0)).exit_code
 
     with occupied(done.out, fsync=False):
-        at_work = status(done.out)
+        at_work = read_status(done.out)
     with occupied(done.out, fsync=False, party="us"):
-        together = status(done.out)
+        together = read_status(done.out)
 
     assert (at_work.is_running, together.is_running) == (True, True)
-    assert not status(done.out).is_running
+    assert not read_status(done.out).is_running
     assert child(stop_at_once) == ExitCode.STOPPED
-    assert status(done.out).is_ended
+    assert read_status(done.out).is_ended
 
 
 def test_a_run_that_begins_while_somebody_looks_is_not_refused(done):
@@ -236,7 +238,7 @@ def test_a_part_that_was_never_begun_is_told(studio):
     studio.shard = Shard(1, 2)
     studio.run()
 
-    found = status(studio.out)
+    found = read_status(studio.out)
 
     assert (found.exit_code, found.is_ended) == (ExitCode.STOPPED, False)
     assert (found.unbegun, found.total, found.remaining) == (("2/2",), None, 0)

@@ -30,7 +30,8 @@ from marigold_cli.batch.progress import FromWorker, JobDone, Warned
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.signals import Stop
-from marigold_cli.batch.verify import status, verify
+from marigold_cli.batch.status import read_status
+from marigold_cli.batch.verify import verify
 from marigold_cli.batch.wire import TALK
 from marigold_cli.batch.worker import Leader
 from marigold_cli.errors import DeviceError, ExitCode, MarigoldError, OutputError, OutputInUseError
@@ -64,7 +65,7 @@ def test_workers_make_what_one_makes_and_each_photo_once(six, engine, tmp_path):
     assert six.results() == reference(six, tmp_path / "alone")
     assert Counter(record["input"] for record in six.records("done")) == Counter(NAMES)
     assert {event.worker for event in six.diary.of(FromWorker)} == {0, 1}
-    assert (status(six.out).exit_code, verify(six.out)) == (ExitCode.OK, [])
+    assert (read_status(six.out).exit_code, verify(six.out)) == (ExitCode.OK, [])
     assert six.run().skipped == 6
 
 
@@ -130,7 +131,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_finished_is_done_again(
                 return
             time.sleep(0.01)
 
-    engine.predictors = [luminance(batch_size=1, before=wait_for_the_kill), luminance()]
+    engine.predictors = [luminance(photos_per_call=1, before=wait_for_the_kill), luminance()]
     engine.around = {1: lambda: wounded(point, six.root, disk_calls)}
 
     summary = six.run_together(engine, policy)
@@ -139,7 +140,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_finished_is_done_again(
     assert six.results() == reference(six, tmp_path / "alone")
     assert Counter(record["input"] for record in six.records("done")) == Counter(NAMES)
     assert [event.message for event in six.diary.of(Warned) if "worker 1 died" in event.message]
-    assert (status(six.out).exit_code, six.lies()) == (ExitCode.OK, [])
+    assert (read_status(six.out).exit_code, six.lies()) == (ExitCode.OK, [])
 
 
 @pytest.mark.slow
@@ -185,7 +186,7 @@ def test_a_photo_that_kills_its_worker_is_set_aside_by_name_and_the_others_are_d
         name for name in NAMES if name != "c.png"
     )
     assert engine.started <= 4
-    assert status(six.out).exit_code is ExitCode.PARTIAL
+    assert read_status(six.out).exit_code is ExitCode.PARTIAL
 
 
 def test_workers_that_always_die_before_they_begin_end_the_run(six, engine):
@@ -213,14 +214,14 @@ def test_what_breaks_one_worker_ends_the_run_in_order_and_with_its_code(six, eng
     def break_down(photos) -> None:
         raise OutputError("no room left")
 
-    slow = luminance(batch_size=1, before=lambda photos: time.sleep(0.2))
+    slow = luminance(photos_per_call=1, before=lambda photos: time.sleep(0.2))
     engine.predictors = [slow, luminance(before=break_down)]
 
     summary = six.run_together(engine)
 
     assert (summary.exit_code, summary.stopped) == (ExitCode.OUTPUT, True)
     assert (summary.error, summary.failed) == (f"worker 1 on {platform.node()}: no room left", ())
-    assert status(six.out).exit_code is ExitCode.OUTPUT
+    assert read_status(six.out).exit_code is ExitCode.OUTPUT
     assert six.run().done + summary.done == 6
 
 
@@ -245,7 +246,7 @@ def test_a_worker_that_is_stopped_by_another_leaves_its_photos_to_those_after_it
     six, engine, luminance, tmp_path
 ):
     once = Once(six.root / "stopped", be_pre_empted)
-    engine.predictors = [luminance(batch_size=1, before=once) for _ in range(2)]
+    engine.predictors = [luminance(photos_per_call=1, before=once) for _ in range(2)]
 
     summary = six.run_together(engine, replace(LAZY, grace_s=0))
 
@@ -259,7 +260,7 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
     """So that the engine that has started both begins again."""
     engine.predictors = [
         luminance(),
-        luminance(batch_size=1, before=Once(six.root / "x", be_pre_empted)),
+        luminance(photos_per_call=1, before=Once(six.root / "x", be_pre_empted)),
     ]
     policy = replace(LAZY, grace_s=0)
     options = RunOptions(out=six.out, policy=policy, party="us", run_id="this")
@@ -272,7 +273,7 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
                 return
             time.sleep(0.01)
 
-    mine = luminance(batch_size=1, before=wait_for_the_other)
+    mine = luminance(photos_per_call=1, before=wait_for_the_other)
     leader = Leader(Head(engine.store, 2), lambda: mine)
     summary = run_batch(six.plan(), options, leader, six.diary)
 
@@ -285,7 +286,7 @@ def test_the_count_of_failures_goes_on_when_a_worker_has_died(six, engine, lumin
     for name in ("a.png", "b.png"):
         (six.photos / name).write_bytes(b"no picture")
     deadly = Once(six.root / "dead", lambda: os.kill(os.getpid(), signal.SIGKILL))
-    engine.predictors = [luminance(batch_size=1, before=deadly)]
+    engine.predictors = [luminance(photos_per_call=1, before=deadly)]
     six.run_together(engine)
 
     again, another = (
@@ -346,7 +347,7 @@ def test_a_photo_that_hangs_its_worker_is_set_aside_though_the_worker_seems_aliv
         if any(photo.digest == endless for photo in photos):
             time.sleep(600)
 
-    engine.predictors = [luminance(batch_size=1, before=hang) for _ in range(2)]
+    engine.predictors = [luminance(photos_per_call=1, before=hang) for _ in range(2)]
 
     summary = six.run_together(engine, replace(LAZY, hang_limit_s=1.0))
 
@@ -359,7 +360,7 @@ def test_a_photo_that_hangs_its_worker_is_set_aside_though_the_worker_seems_aliv
 
 
 def test_one_worker_that_hangs_dies_of_it_and_leaves_the_photo_marked(six, luminance, child):
-    hang = luminance(batch_size=1, before=lambda photos: time.sleep(600))
+    hang = luminance(photos_per_call=1, before=lambda photos: time.sleep(600))
 
     def run() -> int:
         faulthandler.disable()
@@ -392,7 +393,7 @@ def test_too_many_failures_stop_all_workers(six, engine, luminance):
 
 
 def test_the_time_limit_of_the_head_stops_the_workers(six, engine, luminance):
-    slow = [luminance(batch_size=1, before=lambda photos: time.sleep(0.4)) for _ in range(2)]
+    slow = [luminance(photos_per_call=1, before=lambda photos: time.sleep(0.4)) for _ in range(2)]
     engine.predictors = slow
 
     summary = six.run_together(engine, replace(LAZY, max_time_s=0.3))
@@ -462,7 +463,7 @@ def test_two_workers_need_half_the_time_of_one_for_very_uneven_photos(studio, en
     def rest(photos) -> None:
         time.sleep(sum(photo.pixels[..., 0].size for photo in photos) / 500)
 
-    engine.predictors = [luminance(batch_size=1, before=rest) for _ in range(2)]
+    engine.predictors = [luminance(photos_per_call=1, before=rest) for _ in range(2)]
 
     summary = studio.run_together(engine)
 

@@ -20,7 +20,8 @@ from measuring import machine, tell
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from marigold_cli.checkpoints.cpu import suit_cpu
+from marigold_cli.checkpoints.cpu import choose_cpu_dtype
+from marigold_cli.checkpoints.device import DTYPES
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.inference.model import DepthModel
@@ -146,9 +147,9 @@ def measure(model: DepthModel, members: int, height: int, width: int) -> None:
 def main(members: int, height: int, width: int) -> None:
     """The embedded model in float32 and in what suits this CPU."""
     print(machine())
-    for dtype in dict.fromkeys(("float32", suit_cpu())):
+    for dtype in dict.fromkeys(("float32", choose_cpu_dtype())):
         print(f"tiny, {height} x {width} px, {torch.get_num_threads()} threads, {dtype}")
-        measure(load(resolve("tiny"), "cpu", dtype), members, height, width)
+        measure(load(resolve("tiny"), dtype=DTYPES[dtype]), members, height, width)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from statistics import median
 
 from measuring import MARIGOLD, Took, machine, make_photos, take_anew
 
-from marigold_cli.checkpoints.cpu import suit_cpu
+from marigold_cli.checkpoints.cpu import choose_cpu_dtype
 from marigold_cli.checkpoints.resolve import EMBEDDED
 
 HERE = Path(__file__).resolve().parent
@@ -41,7 +41,7 @@ MODES = (
     Mode("fast, 12 MP", 20, (4000, 3000), ("--fast",), 1, 1),
     Mode("50 x 10", 4, (768, 576), ("--steps", "50", "--ensemble", "10"), 50, 10),
 )
-DTYPES = dict.fromkeys(("float32", suit_cpu()))  # each once
+DTYPES = dict.fromkeys(("float32", choose_cpu_dtype()))  # each once
 
 
 @dataclass

@@ -35,7 +35,7 @@ from marigold_cli.fit import fit_affine
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import AUTO_TILE, PredictOptions
 from marigold_cli.inference.predict import predict
-from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.restoring import restore
 from marigold_cli.metrics import SMALLEST_DEPTH, abs_rel, boundary_f1
 from marigold_cli.scenes.render import SKY_DEPTH, render
 
@@ -61,7 +61,7 @@ def score(depth: DepthMap, truth: Floats) -> tuple[float, float]:
 def compare(count: int) -> None:
     """Print the scores of every mode on the same scenes, and on how many each is no worse."""
     card = resolve("tiny")
-    model, recipe = load(card, "cpu", "float32"), card.decide(PredictOptions(fast=True))
+    model, recipe = load(card), card.decide(PredictOptions(fast=True))
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in MODES}
     seconds = dict.fromkeys(MODES, 0.0)
     for seed in range(HELD_OUT, HELD_OUT + count):

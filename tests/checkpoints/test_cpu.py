@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from marigold_cli.checkpoints import card, cpu
-from marigold_cli.checkpoints.cpu import bfloat16_units, suit_cpu
+from marigold_cli.checkpoints.cpu import bfloat16_units, choose_cpu_dtype
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.depth import DepthKind
 
@@ -29,23 +29,23 @@ def test_what_the_cpu_multiplies_is_read_from_the_kernel(
     told = tmp_path / "cpuinfo"
     told.write_text(f"processor\t: 0\n{flags}\n\nprocessor\t: 1\n{flags}\n")
 
-    assert (bfloat16_units(told), suit_cpu(told)) == (names, dtype)
+    assert (bfloat16_units(told), choose_cpu_dtype(told)) == (names, dtype)
 
 
 @pytest.mark.parametrize("kind", DepthKind)
 def test_what_was_measured_for_depth_alone_is_taken_for_depth_alone(
     kind: DepthKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card, "suit_cpu", lambda: "bfloat16")
+    monkeypatch.setattr(card, "choose_cpu_dtype", lambda: "bfloat16")
     is_depth = kind not in (DepthKind.NORMALS, DepthKind.INTRINSICS)
 
-    on_cpu = replace(resolve("tiny"), kind=kind).on_cpu
+    cpu_dtype = replace(resolve("tiny"), kind=kind).cpu_dtype
 
-    assert on_cpu == ("bfloat16" if is_depth else "float32")
+    assert cpu_dtype == ("bfloat16" if is_depth else "float32")
 
 
 def test_without_a_kernel_that_tells_it_is_float32(tmp_path: Path) -> None:
-    assert suit_cpu(tmp_path / "nothing") == "float32"
+    assert choose_cpu_dtype(tmp_path / "nothing") == "float32"
 
 
 @pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="an older torch")

@@ -32,7 +32,7 @@ def test_big_photos_come_one_by_one_with_the_pixels_that_are_needed(
 ) -> None:
     predictor = predictor_of(whole, options)
 
-    assert (predictor.long_edge, predictor.batch_size) == (long_edge, photos_per_call)
+    assert (predictor.long_edge, predictor.photos_per_call) == (long_edge, photos_per_call)
 
 
 def test_a_mosaic_is_restored_to_the_photos_size(whole: Path, photo: Photo) -> None:
@@ -42,4 +42,4 @@ def test_a_mosaic_is_restored_to_the_photos_size(whole: Path, photo: Photo) -> N
     (depth,) = predictor.predict([replace(photo)], lambda done, total: None)
 
     assert depth.shape == (height * 24 // 36, round(width * 24 / 36))
-    assert predictor.restore(depth, photo.size).shape == photo.size
+    assert predictor.restored(depth, photo.size).shape == photo.size

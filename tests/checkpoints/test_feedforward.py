@@ -63,7 +63,7 @@ def test_an_opened_predictor_gives_the_models_depth(
     depths = predictor.predict([photo, photo], lambda done, total: steps.append((done, total)))
 
     assert isinstance(predictor, FeedForwardPredictor)
-    expected = core.predict(load_feedforward(card, "cpu"), photo)
+    expected = core.predict(load_feedforward(card), photo)
     assert all(np.array_equal(depth.values, expected.values) for depth in depths)
     assert expected.kind is card.kind
     assert steps == [(1, 2), (2, 2)]
@@ -185,7 +185,7 @@ def test_missing_tensors_are_refused_and_not_left_at_random(copy: Path) -> None:
     assert isinstance(card, FeedForwardCard)
 
     with pytest.raises(ModelError, match=r"1 tensors are missing, head\.conv3\.weight"):
-        load_feedforward(card, "cpu")
+        load_feedforward(card)
 
 
 def test_the_identity_follows_weights_and_rules(copy: Path, edit: Edit) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.predictor import open_predictor
-from marigold_cli.checkpoints.resolve import resolve, resolve_for
+from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.depth import DepthKind, Intrinsic, Modality, Space
 from marigold_cli.errors import ModelError
 from marigold_cli.files.decode import Photo
@@ -124,17 +124,17 @@ def test_without_a_name_the_one_at_hand_is_taken(
     cache: Callable[..., Path], decompositions: dict[str, Path]
 ) -> None:
     with pytest.raises(ModelError, match=f"marigold models pull {APPEARANCE}"):
-        resolve_for(Modality.IID, None)
+        resolve(None, modality=Modality.IID)
 
     cache(LIGHTING, decompositions[LIGHTING])
-    first = resolve_for(Modality.IID, None).name
+    first = resolve(None, modality=Modality.IID).name
     cache(APPEARANCE, decompositions[APPEARANCE])
-    second = resolve_for(Modality.IID, None).name
+    second = resolve(None, modality=Modality.IID).name
 
     assert (first, second) == (LIGHTING, APPEARANCE)
-    assert resolve_for(Modality.IID, "marigold-iid-lighting").name == LIGHTING
+    assert resolve("marigold-iid-lighting", modality=Modality.IID).name == LIGHTING
     with pytest.raises(ModelError, match="it estimates iid, not depth"):
-        resolve_for(Modality.DEPTH, LIGHTING)
+        resolve(LIGHTING, modality=Modality.DEPTH)
 
 
 @pytest.fixture
@@ -198,4 +198,4 @@ def test_a_network_that_gives_too_few_latents_is_refused(
 
 
 def test_the_model_knows_how_many_latents_it_denoises(decompositions: dict[str, Path]) -> None:
-    assert load(resolve(str(decompositions[LIGHTING])), "cpu", "float32").channels == 12
+    assert load(resolve(str(decompositions[LIGHTING]))).channels == 12

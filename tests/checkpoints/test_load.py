@@ -57,7 +57,7 @@ def test_depth_is_what_diffusers_makes_of_the_same_folder(
     recipe = card.decide(PredictOptions(resolution=0))  # 4, 10 and 1 step
     noise = torch.randn(1, 4, 24, 32, generator=noise_stream(0, photo.digest, 0))
 
-    [depth] = predict(load(card, "cpu", "float32"), [photo], recipe)
+    [depth] = predict(load(card), [photo], recipe)
     image = Image.fromarray(photo.pixels)
     reference = theirs(image, processing_resolution=0, latents=noise)
 
@@ -69,14 +69,14 @@ def test_the_empty_prompt_is_what_diffusers_sends(whole: Path, photo: Photo) -> 
     theirs.set_progress_bar_config(disable=True)
     theirs(Image.fromarray(photo.pixels), num_inference_steps=1, processing_resolution=0)
 
-    model = load(resolve(str(whole)), "cpu", "float32")
+    model = load(resolve(str(whole)))
 
     assert model.empty_text.shape == (1, 2, 16)
     assert torch.equal(model.empty_text, theirs.empty_text_embedding)
 
 
 def test_the_end_to_end_model_loads_with_its_own_schedule(published: dict[str, Path]) -> None:
-    model = load(resolve(str(published["e2e"])), "cpu", "float32")
+    model = load(resolve(str(published["e2e"])))
 
     assert model.reading.rescale
     assert isinstance(model.scheduler, DDIMScheduler)
@@ -85,7 +85,7 @@ def test_the_end_to_end_model_loads_with_its_own_schedule(published: dict[str, P
 
 
 def test_the_consistency_model_loads_with_its_own_scheduler(published: dict[str, Path]) -> None:
-    model = load(resolve(str(published["lcm"])), "cpu", "float32")
+    model = load(resolve(str(published["lcm"])))
 
     assert isinstance(model.scheduler, LCMScheduler)
 
@@ -95,13 +95,13 @@ def test_a_model_loads_from_the_hubs_cache_without_the_network(
 ) -> None:
     cache("prs-eth/marigold-depth-v1-1", whole)
 
-    model = load(resolve("prs-eth/marigold-depth-v1-1"), "cpu", "float32")
+    model = load(resolve("prs-eth/marigold-depth-v1-1"))
 
-    assert same_weights(model, load(resolve(str(whole)), "cpu", "float32"))
+    assert same_weights(model, load(resolve(str(whole))))
 
 
 def test_a_model_is_ready_to_predict_and_not_to_learn(whole: Path) -> None:
-    model = load(resolve(str(whole)), "cpu", "float32")
+    model = load(resolve(str(whole)))
 
     assert not model.vae.training
     assert not model.unet.training
@@ -111,7 +111,7 @@ def test_a_model_is_ready_to_predict_and_not_to_learn(whole: Path) -> None:
 def test_loading_says_nothing(
     whole: Path, tiny_vae: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    load(resolve(str(whole)), "cpu", vae=str(tiny_vae))
+    load(resolve(str(whole)), vae=str(tiny_vae))
 
     assert capfd.readouterr() == ("", "")
 
@@ -122,15 +122,15 @@ def test_sharded_weights_are_put_together(
 ) -> None:
     folder = write(tmp_path / "sharded", max_shard_size="20KB", variant=variant)
 
-    model = load(resolve(str(folder)), "cpu", "float32")
+    model = load(resolve(str(folder)))
 
     assert len(list((folder / "unet").glob("*-of-*.safetensors"))) > 1
-    assert same_weights(model, load(resolve(str(whole)), "cpu", "float32"))
+    assert same_weights(model, load(resolve(str(whole))))
 
 
 def test_the_half_precision_twin_is_taken_for_half_precision(two_precisions: Card) -> None:
-    half = load(two_precisions, "cpu", "float16")
-    full = load(two_precisions, "cpu", "float32")
+    half = load(two_precisions, dtype=torch.float16)
+    full = load(two_precisions)
 
     # The twin's bias is 2 and the plain file's is 1, so that it shows which one was read.
     assert half.unet.conv_in.bias.unique().tolist() == [2]
@@ -154,20 +154,21 @@ def test_a_folder_with_half_precision_alone_serves_full_precision_too(
 ) -> None:
     folder = write(tmp_path / "half", variant="fp16")
 
-    model = load(resolve(str(folder)), "cpu", "float32")
+    model = load(resolve(str(folder)))
 
     assert not (folder / "unet" / WEIGHTS).exists()
     assert model.unet.dtype is torch.float32
-    assert same_weights(model, load(resolve(str(whole)), "cpu", "float32"))
+    assert same_weights(model, load(resolve(str(whole))))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_the_networks_have_the_precision_that_was_asked_for(whole: Path, dtype: str) -> None:
-    model = load(resolve(str(whole)), "cpu", dtype)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_the_networks_have_the_precision_that_was_asked_for(
+    whole: Path, dtype: torch.dtype
+) -> None:
+    model = load(resolve(str(whole)), dtype=dtype)
 
-    wanted = getattr(torch, dtype)
-    fine = torch.float32 if dtype == "bfloat16" else wanted  # its 8 bits would make bands in depth
-    assert (model.vae.dtype, model.unet.dtype, model.empty_text.dtype) == (fine, wanted, wanted)
+    fine = torch.float32 if dtype is torch.bfloat16 else dtype  # its 8 bits would make bands
+    assert (model.vae.dtype, model.unet.dtype, model.empty_text.dtype) == (fine, dtype, dtype)
 
 
 def test_another_vae_takes_the_place_of_the_checkpoints_own(
@@ -181,7 +182,7 @@ def test_another_vae_takes_the_place_of_the_checkpoints_own(
     theirs.set_progress_bar_config(disable=True)
     noise = torch.randn(1, 4, 24, 32, generator=noise_stream(0, photo.digest, 0))
 
-    model = load(card, "cpu", vae=str(tiny_vae))
+    model = load(card, vae=str(tiny_vae))
     [depth] = predict(model, [photo], recipe)
     image = Image.fromarray(photo.pixels)
     reference = theirs(image, num_inference_steps=1, processing_resolution=0, latents=noise)
@@ -195,7 +196,7 @@ def test_a_checkpoints_own_vae_may_be_a_tiny_one(folder: Path, tiny_vae: Path, e
     shutil.copytree(tiny_vae, folder / "vae")
     edit(folder / "model_index.json", {"vae": ["diffusers", "AutoencoderTiny"]})
 
-    model = load(resolve(str(folder)), "cpu", "float32")
+    model = load(resolve(str(folder)))
 
     assert isinstance(model.vae, AutoencoderTiny)
 
@@ -206,7 +207,7 @@ def test_a_vae_of_other_latents_does_not_fit(whole: Path, tmp_path: Path) -> Non
     AutoencoderTiny(latent_channels=16, **channels, **blocks).save_pretrained(tmp_path / "vae")
 
     with pytest.raises(ModelError, match="a VAE of 16 does not fit"):
-        load(resolve(str(whole)), "cpu", vae=str(tmp_path / "vae"))
+        load(resolve(str(whole)), vae=str(tmp_path / "vae"))
 
 
 def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(folder: Path) -> None:
@@ -216,7 +217,7 @@ def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(folder: Path) ->
     save_file(weights, path)
 
     with pytest.raises(ModelError, match=r"unet: 1 tensors are missing, conv_out\.weight"):
-        load(resolve(str(folder)), "cpu", "float32")
+        load(resolve(str(folder)))
 
 
 def test_a_text_encoder_that_lacks_a_tensor_is_refused_too(folder: Path) -> None:
@@ -226,21 +227,34 @@ def test_a_text_encoder_that_lacks_a_tensor_is_refused_too(folder: Path) -> None
     save_file(weights, path)
 
     with pytest.raises(ModelError, match="text_encoder: 1 tensors are missing"):
-        load(resolve(str(folder)), "cpu", "float32")
+        load(resolve(str(folder)))
 
 
 def test_weights_of_other_shapes_are_refused_in_one_line(folder: Path, edit: Edit) -> None:
     edit(folder / "unet" / "config.json", {"block_out_channels": [8, 32]})
 
     with pytest.raises(ModelError, match="unet cannot be loaded") as caught:
-        load(resolve(str(folder)), "cpu", "float32")
+        load(resolve(str(folder)))
 
     assert "\n" not in str(caught.value)
 
 
-def test_a_device_that_is_not_there_is_told_before_anything_is_read(whole: Path) -> None:
-    with pytest.raises(DeviceError, match=r"there is: .*cpu"):
-        load(resolve(str(whole)), "cuda:99")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prediction_type": "flow"}, "its scheduler predicts 'flow'; known: v_prediction"),
+        ({"thresholding": True}, "its scheduler asks for dynamic thresholding"),
+    ],
+)
+def test_a_scheduler_without_a_sound_reading_is_refused_by_name(
+    folder: Path, edit: Edit, changes: dict[str, object], message: str
+) -> None:
+    edit(folder / "scheduler" / "scheduler_config.json", changes)
+
+    with pytest.raises(ModelError, match=message) as caught:
+        load(resolve(str(folder)))
+
+    assert str(caught.value).startswith(f"{folder}: ")
 
 
 class Unmovable(torch.nn.Linear):
@@ -257,6 +271,7 @@ class Unmovable(torch.nn.Linear):
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "no room for big"),
         (RuntimeError("CUDA error: device busy\nmore lines"), "cannot be used: CUDA error"),
+        (RuntimeError(), "cannot be used: RuntimeError"),
     ],
 )
 def test_a_device_that_cannot_hold_the_model_is_named_with_what_to_do(
@@ -297,7 +312,7 @@ def test_attention_weights_under_their_old_names_are_understood(folder: Path, wh
             weights[name.replace(new, old)] = weights.pop(name)
     save_file(weights, path)
 
-    model = load(resolve(str(folder)), "cpu", "float32")
+    model = load(resolve(str(folder)))
 
     assert any("proj_attn" in name for name in weights)
-    assert same_weights(model, load(resolve(str(whole)), "cpu", "float32"))
+    assert same_weights(model, load(resolve(str(whole))))

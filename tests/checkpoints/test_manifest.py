@@ -203,7 +203,7 @@ def test_a_hostile_or_damaged_folder_is_refused_and_runs_nothing(
     with pytest.raises(ModelError) as planned:
         resolve(str(folder))
     with pytest.raises(ModelError):
-        load(card, "cpu", "float32")
+        load(card)
 
     assert not canary.exists()
     assert planned.value.exit_code == ExitCode.MODEL
@@ -219,7 +219,7 @@ def test_the_bomb_of_these_tests_is_live(tmp_path: Path) -> None:
 def test_the_end_to_end_models_own_code_is_left_alone(published: dict[str, Path]) -> None:
     code = published["e2e"] / "pipeline.py"
 
-    model = load(resolve(str(published["e2e"])), "cpu", "float32")
+    model = load(resolve(str(published["e2e"])))
 
     assert code.exists()  # it would end the program if it ran
     assert model.reading.rescale
@@ -308,8 +308,8 @@ def test_a_pipeline_of_normals_is_a_checkpoint_of_normals(
     card = resolve(str(folder))
 
     assert card.kind is DepthKind.NORMALS
-    assert load(card, "cpu", "float32").reading.normals == NormalsCode(has_full_z=full is not False)
-    assert load(card, "cpu", "float32").kind is DepthKind.NORMALS
+    assert load(card).reading.normals == NormalsCode(has_full_z=full is not False)
+    assert load(card).kind is DepthKind.NORMALS
 
 
 def test_a_pipeline_of_normals_that_predicts_depth_is_refused(
@@ -332,7 +332,7 @@ def test_the_end_to_end_models_are_told_apart_by_their_names(
 
     assert (depth.kind, normals.kind) == (DepthKind.AFFINE_DEPTH, DepthKind.NORMALS)
     assert (normals.steps, normals.noise, normals.resolution) == (1, Noise.ZEROS, 768)
-    code = load(normals, "cpu", "float32").reading.normals
+    code = load(normals).reading.normals
     assert code == NormalsCode(has_full_z=True, is_clipped=False, has_x_left=True)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from marigold_cli.checkpoints.capacity import suitable_units
 from marigold_cli.checkpoints.load import load
 from marigold_cli.checkpoints.predictor import LoadedPredictor, open_predictor
 from marigold_cli.checkpoints.resolve import resolve
-from marigold_cli.errors import ImageError
+from marigold_cli.errors import DeviceError, ImageError
 from marigold_cli.files.decode import Photo
 from marigold_cli.inference.compiling import Wish
 from marigold_cli.inference.model import DepthModel
@@ -54,7 +55,7 @@ class Watched(Cramped):
 
 @pytest.fixture(scope="session")
 def model(whole: Path) -> DepthModel:
-    return load(resolve(str(whole)), "cpu", "float32")
+    return load(resolve(str(whole)))
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_an_opened_predictor_gives_the_models_depth(whole: Path, photos: Sequenc
     predictor = open_predictor(card, recipe, "cpu", "float32")
     depths = predictor.predict(photos, lambda done, total: steps.append((done, total)))
 
-    expected = predict(load(card, "cpu", "float32"), photos, recipe, predictor.units)
+    expected = predict(load(card), photos, recipe, predictor.units)
     assert all(np.array_equal(a.values, b.values) for a, b in zip(depths, expected, strict=True))
     assert steps[-1] == (4, 4)
 
@@ -93,6 +94,14 @@ def test_a_predictor_says_what_it_is_and_why(whole: Path) -> None:
     assert "asked for" in predictor.reason
 
 
+def test_a_device_that_is_not_there_is_told_before_anything_is_read(folder: Path) -> None:
+    card = resolve(str(folder))
+    shutil.rmtree(folder)
+
+    with pytest.raises(DeviceError, match=r"there is: .*cpu"):
+        open_predictor(card, card.decide(OPTIONS), "cuda:99")
+
+
 def test_depth_is_restored_to_the_photos_size(whole: Path, photos: Sequence[Photo]) -> None:
     card = resolve(str(whole))
     predictor = open_predictor(card, card.decide(OPTIONS), "cpu")
@@ -100,7 +109,7 @@ def test_depth_is_restored_to_the_photos_size(whole: Path, photos: Sequence[Phot
     [depth] = predictor.predict(photos[:1], ignore)
 
     assert depth.shape == (24, 32)
-    assert predictor.restore(depth, (48, 64)).shape == (48, 64)
+    assert predictor.restored(depth, (48, 64)).shape == (48, 64)
 
 
 @pytest.mark.parametrize(("resolution", "edge"), [(0, None), (32, 32)])
@@ -120,7 +129,7 @@ def test_so_many_photos_are_asked_for_as_fill_the_network(
 ) -> None:
     predictor = predictor_of(model, whole, units)
 
-    assert predictor.batch_size == photos_each
+    assert predictor.photos_per_call == photos_each
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from marigold_cli.checkpoints import resolve as room
 from marigold_cli.checkpoints.resolve import (
     better_model_advice,
     resolve,
-    resolve_for,
     resolve_vae,
 )
 from marigold_cli.depth import DepthKind, Modality
@@ -348,10 +347,10 @@ def test_fast_normals_come_from_the_end_to_end_model_where_it_is_at_hand(
     cache: Cache, published: dict[str, Path], normals: Path
 ) -> None:
     cache("prs-eth/marigold-normals-v1-1", normals)
-    plain = resolve_for(Modality.NORMALS, None, fast=True).name
+    plain = resolve(None, fast=True, modality=Modality.NORMALS).name
     cache("GonzaloMG/marigold-e2e-ft-normals", published["e2e"])
 
-    names = [resolve_for(Modality.NORMALS, None, fast=fast).name for fast in (True, False)]
+    names = [resolve(None, fast=fast, modality=Modality.NORMALS).name for fast in (True, False)]
 
     assert plain == "prs-eth/marigold-normals-v1-1"
     assert names == ["GonzaloMG/marigold-e2e-ft-normals", "prs-eth/marigold-normals-v1-1"]

@@ -219,7 +219,7 @@ class Painted:
     """A perfect model of photos whose brightness is their depth."""
 
     long_edge: int | None = None
-    batch_size: int = 1
+    photos_per_call: int = 1
     name: str = "painted"
     device: str = "cpu"
     dtype: str = "float32"
@@ -232,7 +232,7 @@ class Painted:
         self.before()
         return [DepthMap(photo.pixels[..., 0].astype(np.float32) / 255) for photo in photos]
 
-    def restore(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+    def restored(self, depth: DepthMap, size: tuple[int, int]) -> DepthMap:
         rows = np.arange(size[0]) * depth.shape[0] // size[0]
         columns = np.arange(size[1]) * depth.shape[1] // size[1]
         return replace(depth, values=depth.values[np.ix_(rows, columns)])
@@ -248,7 +248,7 @@ def painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Painted:
         Image.fromarray(np.stack([pixels] * 3, axis=-1)).save(tmp_path / f"photos/{name}.png")
     write_model(tmp_path / "sparse", ["a.png", "b.png", "c.png"])
     model = Painted()
-    monkeypatch.setattr(predictor, "open_predictor", lambda *_: model)
+    monkeypatch.setattr(predictor, "open_predictor", lambda *_, **__: model)
     return model
 
 

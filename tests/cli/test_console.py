@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marigold_cli.cli.console import is_live, put, say, show, stderr_console
+from marigold_cli.cli.console import is_live, printable, put, say, stderr_console
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ from marigold_cli.cli.console import is_live, put, say, show, stderr_console
     ],
 )
 def test_a_name_is_shown_without_what_a_terminal_obeys(name: object, shown: str) -> None:
-    assert show(name) == shown
+    assert printable(name) == shown
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=[])))
 def test_whatever_is_shown_is_one_printable_line(name: str) -> None:
-    shown = show(name)
+    shown = printable(name)
 
     categories = {unicodedata.category(letter) for letter in shown if letter not in "\u200c\u200d"}
     assert not categories & {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -43,7 +43,7 @@ def test_whatever_is_shown_is_one_printable_line(name: str) -> None:
 
 
 def test_markup_in_a_name_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    say(show("photo[/].jpg [red]"), "error", "bold red")
+    say(printable("photo[/].jpg [red]"), "error", "bold red")
 
     assert capsys.readouterr().err == "error: photo[/].jpg [red]\n"
 

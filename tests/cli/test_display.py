@@ -33,7 +33,7 @@ from marigold_cli.batch.summary import Summary
 from marigold_cli.batch.tally import Tally
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.cli.board import Board
-from marigold_cli.cli.display import Display, Heartbeat, QuietDisplay, RichDisplay, make_display
+from marigold_cli.cli.display import Display, LiveDisplay, PlainDisplay, QuietDisplay, make_display
 from marigold_cli.cli.events import JsonLog, Several, opened, to_line
 from marigold_cli.cli.wording import Course, clock, count, fit, rate, size, step
 from marigold_cli.depth import DepthKind
@@ -93,7 +93,7 @@ def tell(display: Display, events: list[Event]) -> None:
 def test_a_heartbeat_is_plain_lines_without_control_characters(events: list[Event]) -> None:
     console, stream = screen()
 
-    tell(Heartbeat(console, verbosity=0), events)
+    tell(PlainDisplay(console, verbosity=0), events)
 
     text = stream.getvalue()
     assert not CONTROL.search(text)
@@ -108,7 +108,7 @@ def test_a_heartbeat_is_plain_lines_without_control_characters(events: list[Even
 
 def test_a_heartbeat_comes_by_itself(plan: Plan) -> None:
     console, stream = screen()
-    display = Heartbeat(console, verbosity=0, every_s=0.001)
+    display = PlainDisplay(console, verbosity=0, every_s=0.001)
 
     with display:
         display.observe(PlanMade(plan))
@@ -120,7 +120,7 @@ def test_a_heartbeat_comes_by_itself(plan: Plan) -> None:
 
 def test_a_heartbeat_tells_the_stage_until_the_model_is_loaded(plan: Plan) -> None:
     console, _ = screen()
-    display = Heartbeat(console, verbosity=0)
+    display = PlainDisplay(console, verbosity=0)
     lines = [display.line()]
 
     display.stage("comparing 3 photos with earlier runs")
@@ -139,7 +139,7 @@ def test_a_heartbeat_tells_the_stage_until_the_model_is_loaded(plan: Plan) -> No
 
 def test_a_run_that_ends_without_a_model_is_not_said_to_load_one(plan: Plan) -> None:
     console, stream = screen()
-    display = Heartbeat(console, verbosity=0)
+    display = PlainDisplay(console, verbosity=0)
 
     with display:
         display.stage("loading the model")
@@ -161,7 +161,7 @@ def test_quiet_says_only_what_fails(events: list[Event]) -> None:
 def test_verbose_names_every_photo_that_is_done(events: list[Event]) -> None:
     console, stream = screen(width=200)
 
-    tell(Heartbeat(console, verbosity=1), events)
+    tell(PlainDisplay(console, verbosity=1), events)
 
     assert "done: day1/a.jpg in 2.5 s: day1/a_depth.npy, day1/a_color.png" in stream.getvalue()
 
@@ -202,7 +202,7 @@ def test_the_board_shows_the_photo_in_hand_with_its_step(events: list[Event]) ->
 def test_a_live_display_prints_failures_and_takes_its_board_away(events: list[Event]) -> None:
     console, stream = screen(100, terminal=True)
 
-    tell(RichDisplay(console, verbosity=0), events)
+    tell(LiveDisplay(console, verbosity=0), events)
 
     assert "failed: " in stream.getvalue()
     assert "\\x1b]52" in stream.getvalue()
@@ -214,7 +214,7 @@ def test_the_kind_of_display_follows_the_place_it_is_shown() -> None:
     pipe, _ = screen()
 
     assert type(make_display(pipe, quiet=True, verbosity=0)) is QuietDisplay
-    assert type(make_display(pipe, quiet=False, verbosity=0)) is Heartbeat
+    assert type(make_display(pipe, quiet=False, verbosity=0)) is PlainDisplay
 
 
 def test_every_event_is_a_line_of_json(events: list[Event]) -> None:

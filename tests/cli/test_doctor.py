@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from marigold_cli import doctor
-from marigold_cli.checkpoints.cpu import suit_cpu
+from marigold_cli.checkpoints.cpu import choose_cpu_dtype
 from marigold_cli.doctor import Check, examine
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
@@ -28,8 +28,8 @@ def test_the_doctor_looks_at_everything_that_matters() -> None:
 
     assert checks["torch"].found == version("torch")
     assert checks["diffusers"].ok
-    assert checks["--dtype auto"].found.startswith(suit_cpu())
-    assert suit_cpu() in checks["cpu bfloat16"].found
+    assert checks["--dtype auto"].found.startswith(choose_cpu_dtype())
+    assert choose_cpu_dtype() in checks["cpu bfloat16"].found
     assert {"--compile", "--compile auto"} & checks.keys()
     assert f"{torch.get_num_threads()} of " in checks["cpu threads"].found
     assert re.search(r"\d GB free", checks["disk, here"].found)

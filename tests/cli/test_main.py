@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from marigold_cli import __version__
-from marigold_cli.batch import verify
+from marigold_cli.batch import status
 from marigold_cli.errors import ExitCode
 
 Call = Callable[..., Any]  # gives an Answer of conftest.py
@@ -161,7 +161,7 @@ def test_a_bug_shows_its_traceback_but_no_values(
         secret = "token" + "-value"
         raise RuntimeError(f"\x1b[31m{len(secret)}")
 
-    monkeypatch.setattr(verify, "status", break_down)
+    monkeypatch.setattr(status, "read_status", break_down)
 
     answer = call("status", tmp_path)
 
@@ -178,7 +178,7 @@ def test_ctrl_c_before_the_run_begins_is_death_by_the_signal(
     def interrupt(out: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify, "status", interrupt)
+    monkeypatch.setattr(status, "read_status", interrupt)
 
     answer = call("status", tmp_path)
 

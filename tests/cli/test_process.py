@@ -118,7 +118,8 @@ PATIENT = """
 import sys, time, types
 
 class Patient:
-    name, device, dtype, reason, long_edge, batch_size = "patient", "cpu", "float32", "", None, 1
+    name, device, dtype, reason = "patient", "cpu", "float32", ""
+    long_edge, photos_per_call = None, 1
 
     def predict(self, photos, on_step):
         for step in range(10_000):
@@ -126,7 +127,7 @@ class Patient:
             on_step(step + 1, 10_000)
 
 room = types.ModuleType("marigold_cli.checkpoints.predictor")
-room.open_predictor = lambda *_: Patient()
+room.open_predictor = lambda *_, **__: Patient()
 sys.modules[room.__name__] = room
 
 from marigold_cli.cli import run_and_exit

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.verify import Damage, Status
+from marigold_cli.batch.outputs import Damage
+from marigold_cli.batch.status import Status
 from marigold_cli.cli.status import _to_text, _verdict
 from marigold_cli.errors import ExitCode
 

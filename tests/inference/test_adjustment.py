@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from marigold_cli.depth import Doubles
 from marigold_cli.inference.adjustment import Cells, adjust
-from marigold_cli.inference.equations import Doubles, Pairs, gather, solve
+from marigold_cli.inference.equations import Pairs, gather
 
 
 def checkered(rng: np.random.Generator, tiles: int = 3) -> tuple[Cells, list[Cells]]:
@@ -47,7 +48,7 @@ def test_frames_equal_those_of_a_dense_least_squares_solution() -> None:
     overlaps = Pairs(first, second, counts, rng.random(13), rng.random(13))
     pull, bind = rng.random(27), rng.random(13)
 
-    frames = solve(gather(anchors, pull, overlaps, bind))
+    frames = gather(anchors, pull, overlaps, bind).solve()
 
     assert np.abs(frames - dense(anchors, pull, overlaps, bind, 4)).max() < 1e-6
 
@@ -65,7 +66,7 @@ def test_many_frames_are_found_as_by_a_dense_solution() -> None:
     overlaps = Pairs(chain, chain + 1, np.full(count - 1, 7), values, near)
     bind = np.ones_like(values)
 
-    frames = solve(gather(anchors, weight, overlaps, bind))
+    frames = gather(anchors, weight, overlaps, bind).solve()
 
     assert np.abs(frames - dense(anchors, weight, overlaps, bind, count)).max() < 1e-5
 

@@ -51,7 +51,7 @@ def test_on_compiles_each_shape_once() -> None:
 
 def test_auto_never_compiles_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Compiling(plain, "auto", lambda _: pytest.fail("compiled"))
-    network.count(1e9)
+    network.add_time(1e9)
 
     ask(network)
 
@@ -61,10 +61,10 @@ def test_auto_compiles_on_a_gpu_what_took_the_most_time() -> None:
     for height in [16] * 9 + [32]:
         ask(network, height)
 
-    network.count(601)
+    network.add_time(601)
 
     assert not network._is_time((1, 8, 16, 16), gpu)
-    network.count(100)
+    network.add_time(100)
     assert network._is_time((1, 8, 16, 16), gpu)
     assert not network._is_time((1, 8, 32, 16), gpu)
     assert not network._is_time((1, 8, 16, 16), CPU)

@@ -12,7 +12,7 @@ from marigold_cli.files.decode import Photo
 from marigold_cli.inference import guided
 from marigold_cli.inference.guided import box_mean, fit_windows, refine, to_unit_frame
 from marigold_cli.inference.options import Resample
-from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.restoring import restore
 
 MakePhoto = Callable[..., Photo]
 

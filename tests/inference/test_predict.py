@@ -11,12 +11,11 @@ from PIL import Image
 from marigold_cli.depth import DepthKind
 from marigold_cli.errors import ImageError
 from marigold_cli.inference.ensemble import merge
-from marigold_cli.inference.finish import merge_members
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.options import Noise, Spacing
-from marigold_cli.inference.predict import noise_stream, predict, predict_members
-from marigold_cli.inference.preprocess import restore
+from marigold_cli.inference.predict import merge_members, noise_stream, predict, predict_members
 from marigold_cli.inference.reading import Reading
+from marigold_cli.inference.restoring import restore
 
 SPACINGS = {"trailing": Spacing.TRAILING, "leading": Spacing.LEADING, "lcm": None}
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
@@ -9,12 +7,10 @@ from diffusers.pipelines.marigold.marigold_image_processing import MarigoldImage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.inference.options import Resample
 from marigold_cli.inference.preprocess import (
     pad,
     processing_size,
-    restore,
     to_model_frame,
     unpad,
 )
@@ -108,100 +104,3 @@ def test_padding_repeats_the_edge() -> None:
     padded = pad(torch.arange(6.0).reshape(1, 1, 2, 3), 4)
 
     assert padded[0, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
-
-
-@given(SIDES, SIDES, st.integers(8, 200), st.sampled_from(Resample))
-@settings(max_examples=40, deadline=None)
-def test_a_flat_photo_stays_flat_there_and_back(height, width, resolution, resample) -> None:
-    pixels = np.full((height, width, 3), 51, np.uint8)
-    size = processing_size((height, width), resolution)
-
-    frame = to_model_frame(pixels, size, resample)
-    depth = DepthMap((frame[0, 0].numpy() + 1) / 2)
-    restored = restore(depth, (height, width), resample)
-
-    assert restored.shape == (height, width)
-    assert np.abs(restored.values - 0.2).max() < 1e-5
-
-
-def test_a_smooth_depth_survives_the_way_there_and_back() -> None:
-    y, x = np.mgrid[0:240, 0:320] / 320
-    smooth = np.repeat((0.5 + 0.3 * np.sin(4 * x + 2 * y))[..., None], 3, 2).astype(np.float32)
-
-    frame = to_model_frame(smooth, (72, 96), Resample.BILINEAR)
-    restored = restore(DepthMap((frame[0, 0].numpy() + 1) / 2), (240, 320), Resample.BILINEAR)
-
-    assert np.abs(restored.values - smooth[..., 0]).max() < 0.01
-
-
-@pytest.mark.parametrize("size", [(97, 131), (20, 20), (48, 64)])
-def test_restoring_equals_diffusers(size) -> None:
-    values = np.random.default_rng(0).random((48, 64), dtype=np.float32)
-
-    restored = restore(DepthMap(values), size, Resample.BILINEAR)
-
-    reference = MarigoldImageProcessor.resize_antialias(
-        torch.from_numpy(values)[None, None], size, "bilinear", is_aa=False
-    )
-    assert np.abs(restored.values - reference[0, 0].numpy()).max() < 1e-6
-
-
-def test_restoring_by_nearest_repeats_pixels_without_a_shift() -> None:
-    values = np.random.default_rng(0).random((5, 7), dtype=np.float32)
-
-    restored = restore(DepthMap(values), (15, 21), Resample.NEAREST)
-
-    assert np.array_equal(restored.values, values.repeat(3, axis=0).repeat(3, axis=1))
-
-
-def test_nearest_favours_no_side() -> None:
-    values = np.random.default_rng(0).random((5, 7), dtype=np.float32)
-
-    restored = restore(DepthMap(values), (8, 11), Resample.NEAREST)
-    turned = restore(DepthMap(values[::-1, ::-1]), (8, 11), Resample.NEAREST)
-
-    assert np.array_equal(restored.values, turned.values[::-1, ::-1])
-
-
-def test_bicubic_overshoot_is_cut_off_in_affine_depth_only() -> None:
-    step = np.zeros((8, 8), np.float32)
-    step[:, 4:] = 1
-
-    affine = restore(DepthMap(step), (31, 31), Resample.BICUBIC)
-    metric = restore(DepthMap(step * 9, DepthKind.METRIC), (31, 31), Resample.BICUBIC)
-
-    assert (affine.values.min(), affine.values.max()) == (0, 1)
-    assert metric.values.min() == 0
-    assert metric.values.max() > 9
-
-
-def test_everything_that_belongs_to_the_depth_is_restored_with_it() -> None:
-    values = np.random.default_rng(0).random((6, 8), dtype=np.float32)
-    depth = DepthMap(values, DepthKind.AFFINE_DISPARITY, values > 0.5, values / 10, inverted=True)
-
-    restored = restore(depth, (12, 16), Resample.BILINEAR)
-
-    assert np.array_equal(restored.valid, (values > 0.5).repeat(2, 0).repeat(2, 1))
-    assert np.abs(restored.uncertainty - restored.values / 10).max() < 1e-6
-    assert (restored.kind, restored.inverted) == (depth.kind, True)
-
-
-def test_restoring_to_the_same_size_changes_nothing() -> None:
-    depth = DepthMap(np.random.default_rng(0).random((6, 8), dtype=np.float32))
-
-    assert restore(depth, (6, 8), Resample.BICUBIC) is depth
-
-
-def test_threads_may_restore_read_only_depth_side_by_side() -> None:
-    values = np.random.default_rng(0).random((48, 64), dtype=np.float32)
-    values.flags.writeable = False
-    sizes = [(100 + k, 130 + k) for k in range(12)]
-    one_by_one = [restore(DepthMap(values), size, Resample.BILINEAR) for size in sizes]
-
-    with ThreadPoolExecutor(4) as pool:
-        side_by_side = list(
-            pool.map(lambda size: restore(DepthMap(values), size, Resample.BILINEAR), sizes)
-        )
-
-    for one, other in zip(one_by_one, side_by_side, strict=True):
-        assert np.array_equal(one.values, other.values)

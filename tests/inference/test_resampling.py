@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.inference.options import Resample
-from marigold_cli.inference.preprocess import Restored, restore
 from marigold_cli.inference.resampling import Resizing, find_taps
 
 MODES = {
@@ -69,41 +64,3 @@ def test_weights_of_a_pixel_sum_to_one(size: int, new: int, resample: Resample) 
     assert torch.allclose(taps.weights.sum(0), torch.ones(new), atol=1e-6)
     assert (int(taps.indices.min()), int(taps.indices.max())) >= (0, 0)
     assert int(taps.indices.max()) < size
-
-
-@EVERY
-@pytest.mark.parametrize(
-    "kind", [DepthKind.AFFINE_DEPTH, DepthKind.METRIC, DepthKind.NORMALS, DepthKind.INTRINSICS]
-)
-def test_parts_of_a_restored_map_are_the_whole_in_pieces(
-    kind: DepthKind, resample: Resample
-) -> None:
-    rng = np.random.default_rng(0)
-    channels = {DepthKind.NORMALS: (3,), DepthKind.INTRINSICS: (6,)}.get(kind, ())
-    values = rng.standard_normal((30, 40, *channels)).astype(np.float32)
-    depth = DepthMap(values, kind, valid=rng.random((30, 40)) > 0.2, uncertainty=3 * np.abs(values))
-    if kind is DepthKind.NORMALS:
-        depth = replace(depth, uncertainty=rng.random((30, 40), np.float32))
-
-    restored, whole = Restored(depth, (91, 77), resample), restore(depth, (91, 77), resample)
-    parts = [restored.cut(slice(y, y + 7), slice(0, 77)) for y in range(0, 91, 7)]
-    spreads = [restored.spread().cut(slice(0, 91), slice(x, x + 7)) for x in range(0, 77, 7)]
-
-    assert np.array_equal(np.concatenate([part.values for part in parts]), whole.values)
-    assert np.array_equal(np.concatenate([part.valid for part in parts]), whole.valid)
-    spread = np.concatenate([part.values for part in spreads], axis=1)
-    assert np.array_equal(spread, whole.uncertainty)
-    if not channels:
-        assert whole.values.max() <= 1 or kind is DepthKind.METRIC
-        assert spread.max() > 1  # a spread has no ceiling
-
-
-def test_a_spread_smaller_than_its_depth_is_brought_to_the_same_size() -> None:
-    rng = np.random.default_rng(0)
-    depth = DepthMap(rng.random((40, 60), np.float32), uncertainty=rng.random((8, 12), np.float32))
-
-    restored = restore(depth, (40, 60), Resample.BILINEAR)
-
-    assert np.array_equal(restored.values, depth.values)
-    assert restored.uncertainty is not None
-    assert restored.uncertainty.shape == (40, 60)

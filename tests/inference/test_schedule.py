@@ -152,15 +152,16 @@ def test_more_steps_than_there_are_is_a_usage_error(
         make_schedule(schedulers[scheduler], recipe)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"prediction_type": "epsilon"}, {"prediction_type": "flow"}, {"thresholding": True}],
-)
-def test_a_configuration_without_a_sound_reading_is_refused(changes, schedulers, recipe) -> None:
-    scheduler = DDIMScheduler.from_config(schedulers["trailing"].config, **changes)
+def test_noise_cannot_be_predicted_where_there_is_nothing_else(schedulers, recipe) -> None:
+    config = schedulers["trailing"].config
+    scheduler = DDIMScheduler.from_config(config, prediction_type="epsilon")
+    recipe = replace(recipe, steps=1, timesteps=Spacing.TRAILING)
 
-    with pytest.raises(ModelError):
-        make_schedule(scheduler, replace(recipe, steps=1))
+    with pytest.raises(ModelError, match="--timesteps leading"):
+        make_schedule(scheduler, recipe)
+
+    (step,) = make_schedule(scheduler, replace(recipe, timesteps=Spacing.LEADING)).steps
+    assert step.alpha > 0
 
 
 def test_many_steps_stay_finite_under_zero_terminal_snr(schedulers, recipe) -> None:

@@ -62,7 +62,7 @@ def test_the_empty_prompt_is_what_diffusers_makes_of_it(stable_diffusion: Path) 
 
 
 def test_the_embedded_checkpoint_is_read_like_for_predicting() -> None:
-    model = load(resolve("tiny"), "cpu", "float32")
+    model = load(resolve("tiny"))
 
     foundation = open_foundation("tiny")
 

@@ -54,7 +54,7 @@ def errors(out: Path, scenes: Samples, options: PredictOptions) -> list[float]:
     card = resolve(str(out))
     arrays = scenes.rgb.permute(0, 2, 3, 1).numpy()
     photos = [Photo(array, (HEIGHT, WIDTH), 1, f"{i}") for i, array in enumerate(arrays)]
-    depths = predict(load(card, "cpu", "float32"), photos, card.decide(options))
+    depths = predict(load(card), photos, card.decide(options))
     found = []
     for depth, truth, valid in zip(depths, scenes.depth, scenes.valid, strict=True):
         guess, known = depth.values[valid[0].numpy()], truth[valid].numpy()

@@ -1,4 +1,4 @@
-"""A worker's line to the head of its run, through the store that both of them see.
+"""A worker's link to the head of its run, through the store that both of them see.
 
 Without its head a worker has no right to go on: when the store is gone, it ends at once.
 """
@@ -24,8 +24,8 @@ _ALIVE_S = 20.0
 _STEP_S = 0.25  # steps are told no more often
 
 
-class Line:
-    """A worker's line to the head of its run."""
+class Link:
+    """Between a worker and the head of its run."""
 
     def __init__(self, store: Store, worker: int) -> None:
         self._store, self._worker = store, worker
@@ -64,8 +64,8 @@ class Line:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
-        """Show in a thread that one is alive, and see that the head is."""
-        with beside("line", self._watch):
+        """Tell the head, in a thread, that this worker is alive, and end when the head is gone."""
+        with beside("link", self._watch):
             yield
 
     @contextlib.contextmanager

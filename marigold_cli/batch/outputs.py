@@ -1,0 +1,48 @@
+"""Outputs on the disk against their records."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from marigold_cli.batch.records import OutputFile
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One output that is not what was written.
+
+    Attributes:
+        name: The photo.
+        path: The output, relative to the output folder.
+        kind: "missing", "size", "hash", "settings" (made with other settings than the folder is
+            bound to), or "stale" (of a photo that failed or was not finished since).
+    """
+
+    name: str
+    path: str
+    kind: str
+
+
+def find_missing(out: Path, file: OutputFile) -> str | None:
+    """Look for one output, and read nothing: None when it seems whole, else the kind of damage."""
+    if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts:
+        return "missing"  # no run writes such a path, so nothing outside is looked at
+    try:
+        size = (out / file.path).stat().st_size
+    except (OSError, ValueError):
+        return "missing"
+    return None if size == file.size else "size"
+
+
+def find_altered(out: Path, file: OutputFile) -> str | None:
+    """Read one output again: None when it is what was written, else the kind of damage."""
+    if damage := find_missing(out, file):
+        return damage
+    try:
+        with (out / file.path).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return "missing"
+    return None if digest == file.sha256 else "hash"
