@@ -125,7 +125,8 @@ def _carry_out(courses: Sequence[CourseOptions], max_time: float | None, quiet: 
             for course in courses:
                 display.note(f"training {course.out}")
                 if not run_course(course, stop, display):
-                    display.note(f"stopped ({stop.reason}); run the same line again to go on")
+                    reason = stop.reason or "another process was asked to"
+                    display.note(f"stopped ({reason}); run the same line again to go on")
                     return ExitCode.STOPPED
         display.note(f"done: {courses[-1].out}")
     return ExitCode.OK

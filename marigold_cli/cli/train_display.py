@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from marigold_cli.batch.beside import beside
-from marigold_cli.cli.console import is_live, say, show
+from marigold_cli.cli.console import is_live, printable, say
 from marigold_cli.cli.display import HEARTBEAT_S
 from marigold_cli.cli.wording import clock, fit
 from marigold_cli.training.progress import Advance
@@ -50,7 +50,7 @@ class TalkingDisplay(QuietDisplay):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        say(show(text), console=self._console)
+        say(printable(text), console=self._console)
 
     def stage(self, text: str) -> None:
         """Remember it."""
@@ -83,7 +83,7 @@ class LiveDisplay(TalkingDisplay):
         if self._latest:
             last = self._latest[-1]
             yield ProgressBar(last.updates, last.update, width=min(width, _MAX_BAR))
-        yield Text(fit(show(self.line()), width), no_wrap=True, overflow="crop")
+        yield Text(fit(printable(self.line()), width), no_wrap=True, overflow="crop")
 
 
 @contextmanager
@@ -126,6 +126,8 @@ def beating(display: TalkingDisplay, every_s: float = HEARTBEAT_S) -> Iterator[N
 def standing(latest: list[Advance]) -> str:
     """Say where a training stands: "120/25,000 · loss 0.1234 · rate 3.0e-05 · 9:59 left".
 
+    What was found at the last sheet stands behind the loss.
+
     Args:
         latest: The last updates; loss and speed are their mean.
     """
@@ -134,7 +136,10 @@ def standing(latest: list[Advance]) -> str:
     last = latest[-1]
     losses = [one.loss for one in latest if math.isfinite(one.loss)]
     loss = f"{sum(losses) / len(losses):.4f}" if losses else "not finite"
-    words = [f"{last.update:,}/{last.updates:,}", f"loss {loss}", f"rate {last.rate:.1e}"]
+    words = [f"{last.update:,}/{last.updates:,}", f"loss {loss}"]
+    if last.scores:
+        words.append(last.scores)
+    words.append(f"rate {last.rate:.1e}")
     seconds = last.seconds - latest[0].seconds
     if seconds > 0:
         updates_per_s = (len(latest) - 1) / seconds

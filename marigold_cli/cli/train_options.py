@@ -77,7 +77,10 @@ Size = Annotated[
 ]
 Validation = Annotated[
     str | None,
-    _data(metavar="SPEC", help="Pictures of the sheets; unset: the first of the training data."),
+    _data(
+        metavar="SPEC",
+        help="Pictures of the sheets and of validation.csv; unset: the first of the training data.",
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -87,7 +90,7 @@ Cache = Annotated[
     ),
 ]
 Augment = Annotated[
-    bool, _data("--augment", help="Crop pictures and change their colours, each time otherwise.")
+    bool, _data("--augment", help="Crop and recolour pictures, differently each time.")
 ]
 
 _pace = partial(typer.Option, rich_help_panel="Learning")
@@ -113,7 +116,12 @@ WarmUp = Annotated[
 ]
 FinalRate = Annotated[
     float | None,
-    _pace(min=0, max=1, metavar="SHARE", help="Share of the rate that is left at the last update."),
+    _pace(
+        min=0,
+        max=1,
+        metavar="SHARE",
+        help="Share of the rate that is left at the last update, above 0.",
+    ),
 ]
 WeightDecay = Annotated[
     float | None, _pace(min=0, metavar="DECAY", help="Of AdamW; unset: the protocol's own.")

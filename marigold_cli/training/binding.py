@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from marigold_cli.checkpoints.manifest import INDEX
 from marigold_cli.errors import ForeignFileError, SettingsMismatchError
-from marigold_cli.training.options import CourseOptions
+from marigold_cli.training.options import CourseOptions, Precision
 from marigold_cli.training.order import Division
 from marigold_cli.training.samples import Source
 from marigold_cli.training.state import State
+
+_PASSES, _PRECISION = "passes per update", "precision"
 
 
 def bind(
@@ -22,17 +24,20 @@ def bind(
 ) -> dict[str, str]:
     """Say all that a loss curve depends on.
 
-    Not among it are the device, the division of an update among processes, where folders lie, and
-    the number of updates: a training may move, and may be prolonged.
+    Not among it are the device, how the pictures of one source are divided into passes, which of
+    them are made by which process, where folders lie, and the number of updates: a training may
+    move, and may be prolonged.
 
     Args:
-        options: As asked for.
+        options: As asked for, but for the precision, which is what it came to.
         base: Identity of what it starts from.
         sources: What it learns from.
         shares: Of the batches that come from each source.
-        division: For the number of pictures in an update.
+        division: For the number of pictures in an update; of several sources, for that of passes,
+            each of which draws one.
     """
     method, material, pace = options.method, options.material, options.pace
+    mixing = {_PASSES: str(division.passes)} if len(sources) > 1 else {}
     return {
         "protocol": method.protocol.value,
         "modality": method.modality.value,
@@ -48,13 +53,14 @@ def bind(
         "cache": str(material.cache is not None),
         "augment": str(material.augment),
         "pictures per update": str(division.pictures),
+        **mixing,
         "rate": str(pace.rate),
         "warm-up": str(pace.warm_up),
         "final rate": str(pace.final_rate),
         "weight decay": str(pace.weight_decay),
         "clip": str(pace.clip),
         "average": str(pace.average),
-        "precision": options.machine.precision.value,
+        _PRECISION: options.machine.precision.value,
         "seed": str(options.seed),
     }
 
@@ -74,7 +80,7 @@ def check_binding(out: Path, state: State | None, binding: dict[str, str]) -> No
                 "from; choose another --out"
             )
         return
-    before = state.facts.binding
+    before = _completed(state.facts.binding, binding)
     changed = [key for key in binding if before.get(key) != binding[key]]
     if changed:
         changes = ", ".join(f"{key}: {before.get(key)} then, {binding[key]} now" for key in changed)
@@ -82,6 +88,14 @@ def check_binding(out: Path, state: State | None, binding: dict[str, str]) -> No
             f"{out}: this training began with other options ({changes}); give the same again, "
             "or choose another --out"
         )
+
+
+def _completed(before: Mapping[str, str], binding: Mapping[str, str]) -> Mapping[str, str]:
+    """What was bound, and what earlier versions did not know yet: that goes on as it is now."""
+    unknown = [key for key in (_PASSES,) if key in binding and key not in before]
+    if before.get(_PRECISION) == Precision.AUTO:
+        unknown.append(_PRECISION)
+    return {**before, **{key: binding[key] for key in unknown}}
 
 
 def _place(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch import Tensor
 from marigold_cli.checkpoints.manifest import INDEX
 from marigold_cli.depth import Modality
 from marigold_cli.errors import OutputError
-from marigold_cli.files.disk import output_errors
+from marigold_cli.files.disk import output_errors, sync
 
 _COMPONENTS = {
     "scheduler": ["diffusers", "DDIMScheduler"],
@@ -123,6 +124,23 @@ def share(folder: Path) -> None:
     with output_errors(folder):
         for path in folder.glob("*/*.safetensors"):
             shutil.copymode(path.with_name("config.json"), path)
+
+
+def settle(folder: Path) -> None:
+    """Wait until the disk has all files of a checkpoint, and their names.
+
+    Raises:
+        OutputError: The disk takes no more.
+    """
+    parts = [path for path in (folder / name for name in _COMPONENTS) if path.is_dir()]
+    files = [path for part in (*parts, folder) for path in part.iterdir() if path.is_file()]
+    with output_errors(folder):
+        for path in (*files, *parts, folder):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                sync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def write_json(settings: Mapping[str, object], path: Path) -> None:

@@ -16,7 +16,8 @@ class Codec(nn.Module):
 
     def __init__(self, vae: AutoencoderKL) -> None:
         super().__init__()
-        self.vae = vae.eval().requires_grad_(False)
+        # Channels last: on two cores the decoder takes 0.75 of the time, there and back.
+        self.vae = vae.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.channels: int = vae.config.latent_channels
         self.multiple: int = 1 << (len(vae.config.block_out_channels) - 1)  # pixels per cell
         self._scaling: float = vae.config.scaling_factor

@@ -1,4 +1,4 @@
-"""The curve of a training as a table that any program can plot."""
+"""What is written down about updates, as tables that any program can plot."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from marigold_cli.files.disk import output_errors
 HEADER = "update,loss,rate,samples,seconds"
 
 
-class Curve:
-    """Appends a line an update; numbers are written so that they are read back exactly."""
+class Table:
+    """Appends lines that begin with their update."""
 
-    def __init__(self, path: Path, update: int) -> None:
+    def __init__(self, path: Path, header: str, update: int) -> None:
         """Open the file and cut what it has beyond an update: those will be made again.
 
         Args:
-            path: curve.csv.
+            path: NAME.csv.
+            header: Names of the columns.
             update: Updates that are done.
 
         Raises:
@@ -27,16 +28,16 @@ class Curve:
         self._path = path
         with output_errors(path):
             lines = path.read_text().splitlines()[1:] if path.exists() else []
-            kept = [line for line in lines if _is_done(line, update)]
+            kept = [line for line in lines if _is_done(line, header, update)]
             partial = path.with_suffix(".partial")
-            partial.write_text("\n".join([HEADER, *kept]) + "\n")
+            partial.write_text("\n".join([header, *kept]) + "\n")
             partial.replace(path)
             self._file = path.open("a", buffering=1)
 
-    def add(self, update: int, loss: float, rate: float, samples: int, seconds: float) -> None:
+    def write(self, update: int, *numbers: str) -> None:
         """Write the line of an update, counted from 1."""
         with output_errors(self._path):
-            self._file.write(f"{update},{loss!r},{rate!r},{samples},{seconds:.2f}\n")
+            self._file.write(",".join((str(update), *numbers)) + "\n")
 
     def sync(self) -> None:
         """Wait until the disk has all lines."""
@@ -50,7 +51,18 @@ class Curve:
         self._file.close()
 
 
-def _is_done(line: str, update: int) -> bool:
+class Curve(Table):
+    """A line an update; numbers are written so that they are read back exactly."""
+
+    def __init__(self, path: Path, update: int) -> None:
+        super().__init__(path, HEADER, update)
+
+    def add(self, update: int, loss: float, rate: float, samples: int, seconds: float) -> None:
+        """Write the line of an update."""
+        self.write(update, repr(loss), repr(rate), str(samples), f"{seconds:.2f}")
+
+
+def _is_done(line: str, header: str, update: int) -> bool:
     """Whether a line is whole and of an update that is done."""
     number, *rest = line.split(",")
-    return len(rest) == HEADER.count(",") and number.isdigit() and int(number) <= update
+    return len(rest) == header.count(",") and number.isdigit() and int(number) <= update

@@ -12,14 +12,16 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from marigold_cli.batch.signals import Stop
 from marigold_cli.errors import UsageError
-from marigold_cli.files.disk import output_errors, write_new
 from marigold_cli.training.augmentation import draw_flips, mirror
 from marigold_cli.training.lesson import Lesson, on_device
-from marigold_cli.training.order import mix
+from marigold_cli.training.order import Division, mix
+from marigold_cli.training.progress import Observer
 from marigold_cli.training.protocols.protocol import Protocol
 from marigold_cli.training.reader import check_size
 from marigold_cli.training.samples import Source
+from marigold_cli.training.writing import write_whole
 
 SHARD = 256  # pictures a file
 _PASS = 8  # pictures that are encoded at a time
@@ -84,7 +86,7 @@ class Encoder:
                 "say how many pictures to take, or leave out --cache"
             )
         self._source, self._protocol, self._device = source, protocol, device
-        name = f"{mix(key, source.name, len(source)):016x}"
+        name = f"{mix(key, source.name, len(source), source.identity()):016x}"
         self.shelf = LatentShelf(source.name, root / name, len(source))
 
     @property
@@ -106,13 +108,13 @@ class Encoder:
             for first in range(shard * SHARD, last, _PASS)
         ]
         tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in _NAMES}
-        _write_whole(_shard_path(self.shelf.folder, shard), save(tensors))
+        write_whole(_shard_path(self.shelf.folder, shard), save(tensors))
 
     @torch.no_grad()
     def _encode(self, indices: range) -> Lesson:
         """Lessons [2 n, ...] of both directions of each picture in turn, halves on the CPU."""
         samples = self._source.read(indices)
-        check_size(self._source.name, samples, self._protocol.multiple)
+        check_size(self._source.name, samples.size, self._protocol.multiple)
         samples = on_device(samples, self._device)
         ways = [
             self._protocol.encode(mirror(samples, torch.full((len(samples),), flip)))
@@ -126,6 +128,16 @@ class Encoder:
         return Lesson(*(pair(name) for name in _NAMES))
 
 
+def fill_cache(encoder: Encoder, division: Division, stop: Stop, observer: Observer) -> None:
+    """Encode this process's part of what is missing, unless asked to stop."""
+    mine = [shard for shard in encoder.missing if division.owns(shard)]
+    for number, shard in enumerate(mine, 1):
+        if stop.is_asked:
+            return
+        observer.stage(f"encoding {encoder.shelf.name}, file {number} of {len(mine)}")
+        encoder.fill(shard)
+
+
 def digest_of(network: nn.Module) -> str:
     """What a network's weights are the same as."""
     digest = hashlib.sha256()
@@ -137,12 +149,3 @@ def digest_of(network: nn.Module) -> str:
 
 def _shard_path(folder: Path, shard: int) -> Path:
     return folder / f"lessons-{shard:05d}.safetensors"
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        write_new(partial, content, fsync=False)
-        partial.replace(path)

@@ -19,6 +19,7 @@ from marigold_cli.training.reader import Reader
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.sheets import draw_sheet, write_sheet
 from marigold_cli.training.state import save_state
+from marigold_cli.training.validation import Validation, judge
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Desk:
     """What a training writes down, and where.
 
     Attributes:
-        out: Folder of curve.csv, sheets/ and state/.
+        out: Folder of curve.csv, validation.csv, sheets/ and state/.
         upkeep: When.
         shown: Pictures of the sheets.
         binding: What must be the same when it goes on.
@@ -62,7 +63,15 @@ def train(
             outcome = learner.advance(passes, lambda: stop.is_asked)
             seconds = keeper.write(outcome, samples)
             observer.advance(
-                Advance(learner.update, pace.updates, outcome.loss, outcome.rate, samples, seconds)
+                Advance(
+                    learner.update,
+                    pace.updates,
+                    outcome.loss,
+                    outcome.rate,
+                    samples,
+                    seconds,
+                    keeper.scores,
+                )
             )
             if outcome.is_stop_asked:
                 break
@@ -71,14 +80,20 @@ def train(
 
 
 class _Keeper:
-    """Writes curve, sheets and state; on the main process only, while the others wait."""
+    """Writes curve, sheets, scores and state; on the main process only, while the others wait.
+
+    Attributes:
+        scores: Of the last sheet, in words; empty before the first.
+    """
 
     def __init__(self, accelerator: Accelerator, learner: Learner, desk: Desk) -> None:
         self._accelerator, self._learner, self._desk = accelerator, learner, desk
         self._start = time.monotonic()
         self._saved: int | None = None
+        self.scores = ""
         path = desk.out / "curve.csv"
         self._curve = Curve(path, learner.update) if accelerator.is_main_process else None
+        self._validation = Validation(desk.out / "validation.csv", learner.update)
 
     def write(self, outcome: Outcome, samples: int) -> float:
         """Write down an update; returns the time since this run began [s]."""
@@ -87,10 +102,13 @@ class _Keeper:
         if self._curve:
             total = self._desk.seconds + seconds
             self._curve.add(update, outcome.loss, outcome.rate, update * samples, total)
-        if upkeep.sheet_every and update % upkeep.sheet_every == 0:
-            self._on_main(self._draw)
-        if update % upkeep.save_every == 0:
+        is_drawn = upkeep.sheet_every > 0 and update % upkeep.sheet_every == 0
+        # The first drawing of a run may fail, for want of memory for one; what was learned is
+        # safe by then, so that the next run gets further.
+        if update % upkeep.save_every == 0 or (is_drawn and self._saved is None):
             self.save()
+        if is_drawn:
+            self._on_main(self._draw)
         return seconds
 
     def save(self) -> None:
@@ -112,6 +130,9 @@ class _Keeper:
             predicted = protocol.predict(shown)
         path = self._desk.out / "sheets" / f"{self._learner.update:06d}.png"
         write_sheet(draw_sheet(shown, predicted), path)
+        scores = judge(shown, predicted)
+        self._validation.add(self._learner.update, scores)
+        self.scores = " · ".join(score.text for score in scores)
 
     def _on_main(self, act: Callable[[], None]) -> None:
         if self._accelerator.is_main_process:
@@ -122,6 +143,7 @@ class _Keeper:
         return self
 
     def __exit__(self, *problem: object) -> None:
+        self._validation.close()
         if self._curve:
             self._curve.__exit__(*problem)
 

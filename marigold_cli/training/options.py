@@ -49,6 +49,14 @@ class Pace:
     clip: float = 0.0  # of the gradient's norm; 0: none
     average: float = 0.999  # decay of the averaged weights that are saved; 0: the last ones are
 
+    def __post_init__(self) -> None:
+        if not self.final_rate > 0:
+            raise UsageError(
+                f"--final-rate {self.final_rate:g} would stop the learning right after the "
+                "warm-up, since the rate falls by the same factor at every update; "
+                "give a share above 0, such as 0.001"
+            )
+
 
 PACES = {
     ProtocolName.AUTOENCODER: Pace(

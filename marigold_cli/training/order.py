@@ -1,7 +1,8 @@
 """Which pictures are seen when: a pure function of the seed and of the place in the training.
 
-A batch is cut into slots, one a picture, counted over passes and processes; so the same pictures
-with the same random numbers make an update, however it is divided.
+A batch is cut into slots, one a picture, counted over passes and processes; so of one source the
+same pictures with the same random numbers make an update, however it is divided. Of several, whose
+pictures may be of several sizes, each pass draws one: then an update depends on its passes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ class Division:
     def pictures(self) -> int:
         """Pictures that make one update."""
         return self.batch * self.passes
+
+    def owns(self, number: int) -> bool:
+        """Whether a file that all processes need is this one's to make.
+
+        By its number alone: so each has one maker, whatever is there when a process looks.
+        """
+        return number % self.processes == self.rank
 
 
 @dataclass(frozen=True)

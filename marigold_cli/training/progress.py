@@ -17,6 +17,7 @@ class Advance:
         rate: Learning rate.
         samples: Pictures seen in this update.
         seconds: Since this run began [s].
+        scores: Of the pictures that were shown last, in words; empty before the first.
     """
 
     update: int
@@ -25,6 +26,7 @@ class Advance:
     rate: float
     samples: int
     seconds: float
+    scores: str = ""
 
 
 class Observer(Protocol):

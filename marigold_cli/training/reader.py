@@ -53,7 +53,7 @@ class PictureShelf:
             DataSetError: The network cannot take pictures of this size.
         """
         samples = self._source.read(indices)
-        check_size(self.name, samples, self._multiple)
+        check_size(self.name, samples.size, self._multiple)
         samples = mirror(samples, draw_flips(seeds))
         return augment(samples, seeds) if self._is_augmented else samples
 
@@ -87,13 +87,13 @@ class Reader:
         return Batch(on_device(content, self._device), on_device(chance, self._device))
 
 
-def check_size(name: str, samples: Samples, multiple: int) -> None:
+def check_size(name: str, size: tuple[int, int], multiple: int) -> None:
     """Refuse pictures that do not divide into latent cells.
 
     Raises:
         DataSetError: They do not.
     """
-    height, width = samples.rgb.shape[2:]
+    height, width = size
     if height % multiple or width % multiple:
         raise DataSetError(
             f"{name}: pictures of {width} x {height} px, but sides must be multiples of "

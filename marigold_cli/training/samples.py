@@ -31,6 +31,12 @@ class Samples:
         """Number of pictures."""
         return len(self.rgb)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width [px]."""
+        height, width = self.rgb.shape[2:]
+        return height, width
+
 
 class Source(Protocol):
     """A set of pictures that can be read in any order.
@@ -43,6 +49,12 @@ class Source(Protocol):
 
     def __len__(self) -> int:
         """Number of pictures; an endless source counts its seeds."""
+
+    def identity(self) -> str:
+        """What tells its pictures from all others: where they lie, how large and how old they are.
+
+        No file is opened.
+        """
 
     def check(self) -> None:
         """Look at every file, as far as that costs little, before the first step.

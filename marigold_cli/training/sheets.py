@@ -16,7 +16,7 @@ from marigold_cli.files.colormap import palette
 from marigold_cli.files.disk import output_errors
 from marigold_cli.fit import fit_affine
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.truth import depth_image
+from marigold_cli.training.truth import depth_image, known_normals, normals_of
 
 Pixels = NDArray[np.uint8]
 
@@ -38,8 +38,7 @@ def draw_sheet(samples: Samples, predicted: Tensor) -> Pixels:
     if predicted.shape[1] == 1:
         answers, truths = _depths(samples, predicted)
     else:
-        assert samples.normals is not None
-        truth = samples.normals.masked_fill(~samples.valid, -1)
+        truth = normals_of(samples).masked_fill(~known_normals(samples), -1)
         answers, truths = _normals(predicted), _normals(truth)
     rows = zip(images, answers, truths, strict=True)
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])

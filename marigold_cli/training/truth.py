@@ -6,7 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from marigold_cli.errors import DataSetError
+from marigold_cli.training.samples import Samples
+
 _OUTER = (0.02, 0.98)  # quantiles that bound a depth image
+_SHORT = 0.5  # normals below this length are none; the others have unit length
 
 
 def rgb_image(rgb: Tensor) -> Tensor:
@@ -38,6 +42,27 @@ def depth_image(depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 def is_known(depth: Tensor, valid: Tensor) -> Tensor:
     """Where a depth image is right, bool [B, 1, H, W]: also in the sky, which is at its far end."""
     return valid | torch.isinf(depth)
+
+
+def known_normals(samples: Samples) -> Tensor:
+    """Where normals are known, bool [B, 1, H, W]: not everywhere where depth is.
+
+    Raises:
+        DataSetError: The source has none.
+    """
+    length: Tensor = torch.linalg.vector_norm(normals_of(samples), dim=1, keepdim=True)
+    return length > _SHORT
+
+
+def normals_of(samples: Samples) -> Tensor:
+    """Normals [B, 3, H, W], zero where they are not known or depth is not.
+
+    Raises:
+        DataSetError: The source has none.
+    """
+    if samples.normals is None:
+        raise DataSetError("these pictures come without normals; take other --data")
+    return samples.normals.masked_fill(~samples.valid, 0.0)
 
 
 def known_cells(known: Tensor, multiple: int) -> Tensor:

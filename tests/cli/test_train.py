@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,16 @@ def test_float16_needs_a_gpu(call: Callable, line: list[str | Path]) -> None:
     assert "fp16 needs a GPU" in answer.err
 
 
+def test_a_rate_that_falls_to_nothing_is_refused_with_code_2(
+    call: Callable, line: list[str | Path], tmp_path: Path
+) -> None:
+    answer = call(*line, "--final-rate", "0")
+
+    assert answer.code == ExitCode.USAGE
+    assert "--final-rate 0 would stop the learning" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("flag", ["--updates=5", "--size=192x144", "--protocol=e2e"])
 def test_a_recipe_leaves_no_other_choice(call: Callable, tmp_path: Path, flag: str) -> None:
     answer = call("train", "--recipe", "embedded", "--out", tmp_path, flag)
@@ -144,6 +155,14 @@ def test_the_standing_is_update_loss_rate_speed_and_time_left() -> None:
 def test_before_there_is_a_speed_none_is_said() -> None:
     assert standing(advances(1)) == "100/1,000 · loss 0.3000 · rate 3.0e-05"
     assert standing([]) == ""
+
+
+def test_what_the_last_sheet_showed_stands_behind_the_loss() -> None:
+    last = replace(advances(1)[0], scores="AbsRel 0.123 · delta1 0.870")
+
+    assert standing([last]) == (
+        "100/1,000 · loss 0.3000 · AbsRel 0.123 · delta1 0.870 · rate 3.0e-05"
+    )
 
 
 def test_skipped_updates_are_left_out_of_the_mean_loss() -> None:

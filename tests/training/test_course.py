@@ -40,6 +40,7 @@ from marigold_cli.training.options import (
     ProtocolName,
     Upkeep,
 )
+from marigold_cli.training.state import find_state
 
 MakeCourse = Callable[..., CourseOptions]
 UNET = Path("unet", "diffusion_pytorch_model.safetensors")
@@ -88,7 +89,7 @@ def test_a_training_ends_in_a_checkpoint_that_we_and_diffusers_load(
 ) -> None:
     out = unbroken(protocol)
 
-    model = load(resolve(str(out)), "cpu", "float32")
+    model = load(resolve(str(out)))
     pipeline = MarigoldDepthPipeline.from_pretrained(out)
 
     weights = pipeline.unet.state_dict()
@@ -405,7 +406,7 @@ def test_a_multi_step_checkpoint_says_so_too(
     first, second = resolve(str(unbroken())), resolve(str(zero_snr.out))
     assert (first.steps, first.timesteps, first.noise) == (10, Spacing.LEADING, Noise.GAUSSIAN)
     assert (second.steps, second.timesteps, second.rescale) == (4, Spacing.TRAILING, False)
-    levels = load(second, "cpu", "float32").scheduler.alphas_cumprod
+    levels = load(second).scheduler.alphas_cumprod
     assert levels[-1] < 1e-7
 
 
@@ -461,7 +462,7 @@ def test_the_recipe_of_the_embedded_models_goes_from_nothing_to_both(
         assert run_course(replace(course, material=kept, pace=pace), stop, listen())
 
     tiny, end_to_end = resolve(str(tmp_path / "tiny")), resolve(str(tmp_path / "tiny-e2e"))
-    model = load(end_to_end, "cpu", "float32")
+    model = load(end_to_end)
     assert (tiny.steps, tiny.noise) == (1, Noise.GAUSSIAN)
     assert (end_to_end.steps, end_to_end.noise) == (1, Noise.ZEROS)
     assert model.vae.config.latent_channels == 16
@@ -481,6 +482,39 @@ def test_sheets_are_drawn_every_so_often_and_change_nothing(
     sheets = sorted(path.name for path in (course.out / "sheets").iterdir())
     assert sheets == ["000002.png", "000004.png"]
     assert losses(course.out) == losses(unbroken())
+
+
+def judged(out: Path) -> list[str]:
+    return (out / "validation.csv").read_text().splitlines()
+
+
+@pytest.mark.parametrize("cut_after", [1, 3])
+def test_with_each_sheet_goes_a_line_of_numbers_once_even_if_it_is_drawn_again(
+    make_course: MakeCourse, stop: Stop, listen: type, cut_after: int
+) -> None:
+    upkeep = Upkeep(save_every=2, sheet_every=1)
+    whole, cut = make_course(out="whole", upkeep=upkeep), make_course(out="cut", upkeep=upkeep)
+    listener = listen()
+    run_course(whole, stop, listener)
+    with pytest.raises(KeyboardInterrupt):
+        run_course(cut, stop, listen(cut_after, interrupt))
+
+    run_course(cut, stop, listen())
+
+    assert [line.split(",")[0] for line in judged(whole.out)] == ["update", "1", "2", "3", "4"]
+    assert judged(cut.out) == judged(whole.out)
+    shown = [float(number) for number in judged(whole.out)[-1].split(",")[1:]]
+    assert listener.advances[-1].scores == "AbsRel {:.3f} · delta1 {:.3f}".format(*shown)
+    assert 0 < shown[0] < 1
+
+
+def test_what_is_bound_is_the_precision_that_auto_came_to(
+    unbroken: Callable[..., Path],
+) -> None:
+    state = find_state(unbroken() / "state")
+
+    assert state
+    assert state.facts.binding["precision"] == "no"
 
 
 def test_a_base_that_is_not_there_is_said_so(

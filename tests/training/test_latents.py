@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from marigold_cli.errors import DataSetError, UsageError
+from marigold_cli.batch.signals import Stop
+from marigold_cli.errors import DataSetError, OutputError, UsageError
 from marigold_cli.training import latents
 from marigold_cli.training.augmentation import draw_flips
 from marigold_cli.training.codec import Codec
+from marigold_cli.training.datasets import open_source
 from marigold_cli.training.foundation import open_foundation
-from marigold_cli.training.latents import Encoder, digest_of
+from marigold_cli.training.latents import Encoder, digest_of, fill_cache
 from marigold_cli.training.lesson import Lesson
+from marigold_cli.training.order import Division
 from marigold_cli.training.protocols.denoiser import Denoiser
 from marigold_cli.training.protocols.end_to_end import EndToEndProtocol
 from marigold_cli.training.protocols.marigold import MarigoldProtocol
@@ -79,11 +85,87 @@ class Endless:
     def __len__(self) -> int:
         return 10**9
 
+    def identity(self) -> str:
+        return self.name
+
     def check(self) -> None:
         """Nothing can be wrong."""
 
     def read(self, indices: Sequence[int]) -> Samples:
         raise AssertionError
+
+
+def test_each_file_has_one_maker_even_if_processes_come_at_different_times(
+    protocol: Denoiser,
+    source: Source,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: Stop,
+    listen: type,
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 2)
+    encoder = Encoder(source, protocol, "key", tmp_path, CPU)
+
+    fill_cache(encoder, Division(1, processes=2, rank=0), stop, listen())
+    left = encoder.missing
+    fill_cache(encoder, Division(1, processes=2, rank=1), stop, listen())
+
+    assert left == [1, 3]
+    assert not encoder.missing
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(
+    protocol: Denoiser, source: Source, tmp_path: Path
+) -> None:
+    encoder = Encoder(source, protocol, "key", tmp_path, CPU)
+    (encoder.shelf.folder / "lessons-00000.safetensors" / "in the way").mkdir(parents=True)
+
+    with pytest.raises(OutputError):
+        encoder.fill(0)
+
+    assert len(list(encoder.shelf.folder.iterdir())) == 1
+
+
+def places(protocol: Denoiser, specs: Sequence[str], root: Path) -> set[Path]:
+    """Folders of the lessons of sources."""
+    return {Encoder(open_source(one), protocol, "key", root, CPU).shelf.folder for one in specs}
+
+
+def test_pictures_that_lie_elsewhere_or_were_changed_are_encoded_anew(
+    protocol: Denoiser,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for home in ("one", "other"):
+        shutil.copytree(pictures, tmp_path / home / "eight")
+    monkeypatch.chdir(tmp_path / "one")
+    here = places(protocol, ["folder:eight"], tmp_path)
+    again = places(protocol, ["folder:eight"], tmp_path)
+    monkeypatch.chdir(tmp_path / "other")
+    there = places(protocol, ["folder:eight"], tmp_path)
+
+    path = Path("eight", "depth", "3.npy")
+    np.save(path, 2 * np.load(path))
+    os.utime(path, ns=(0, 1))
+    changed = places(protocol, ["folder:eight"], tmp_path)
+
+    assert here == again
+    assert len(here | there | changed) == 3
+
+
+def test_scenes_that_were_rendered_anew_are_encoded_anew(
+    protocol: Denoiser, tmp_path: Path
+) -> None:
+    scenes = f"rendered:{tmp_path / 'scenes'}?count=2"
+    open_source(scenes, (8, 8)).read([0])
+    (path,) = (tmp_path / "scenes").iterdir()
+
+    before = Encoder(open_source(scenes, (8, 8)), protocol, "key", tmp_path, CPU).shelf
+    os.utime(path, ns=(0, 1))
+    after = Encoder(open_source(scenes, (8, 8)), protocol, "key", tmp_path, CPU).shelf
+
+    assert before != after
 
 
 def test_a_source_without_an_end_is_refused(protocol: Denoiser, tmp_path: Path) -> None:

@@ -80,6 +80,36 @@ def test_sources_are_drawn_by_weight_and_each_goes_through_its_own_pictures() ->
     assert sorted(second[:20]) == list(range(20))
 
 
+def of_two_sources(division: Division, update: int) -> set[tuple[int, int, int]]:
+    """Source, picture and seed of all that makes an update, over all processes."""
+    found = set()
+    for rank in range(division.processes):
+        one = Division(division.batch, division.accumulate, division.processes, rank)
+        for lot in Order([50, 20], [0.6, 0.4], one, seed=0).lots(update, update + 1):
+            found |= {(lot.source, *pair) for pair in zip(lot.indices, lot.seeds, strict=True)}
+    return found
+
+
+def test_of_several_sources_an_update_is_the_same_for_as_many_passes() -> None:
+    divisions = [Division(2, 4, 1), Division(2, 2, 2), Division(2, 1, 4)]
+
+    updates = [[of_two_sources(one, update) for update in range(10)] for one in divisions]
+
+    assert updates[0] == updates[1] == updates[2]
+    assert any(len({source for source, _, _ in update}) == 2 for update in updates[0])
+
+
+@pytest.mark.parametrize("there", [[], [0], [0, 1, 5], [2, 3]])
+def test_each_file_is_made_by_one_process_whatever_is_there_when_it_looks(there: list[int]) -> None:
+    makers = [Division(1, processes=3, rank=rank) for rank in range(3)]
+
+    late = [number for number in range(7) if number not in there]
+    made = [(number, maker.rank) for maker in makers for number in late if maker.owns(number)]
+
+    assert sorted(number for number, _ in made) == late
+    assert all(makers[0].owns(number) for number in (0, 3, 6))
+
+
 def test_no_two_pictures_share_a_seed() -> None:
     seeds = [seed for lot in lots(Division(4, 2)) for seed in lot.seeds]
 

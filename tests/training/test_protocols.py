@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import DDIMScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from marigold_cli.depth import Modality
 from marigold_cli.errors import DataSetError
@@ -59,8 +60,11 @@ def trained(protocol: Protocol) -> list[Tensor]:
     return [weight for weight in protocol.parameters() if weight.requires_grad]
 
 
-def test_the_marigold_loss_is_the_papers(parts: tuple[object, ...], samples: Samples) -> None:
+def test_the_marigold_loss_is_the_papers_by_picture(
+    parts: tuple[object, ...], samples: Samples
+) -> None:
     protocol = MarigoldProtocol(*parts)
+    samples = unevenly_known(samples)
     batch = batch_of(protocol, samples, list(range(8)))
 
     loss = protocol.loss(batch)
@@ -75,14 +79,26 @@ def test_the_marigold_loss_is_the_papers(parts: tuple[object, ...], samples: Sam
     noisy = scheduler.add_noise(clean, noise, timestep)
     answer = unet(torch.cat((image, noisy), 1), timestep, text.repeat(8, 1, 1)).sample
     error = (answer - scheduler.get_velocity(clean, noise, timestep)) ** 2
-    cells = [
-        error[b, :, i, j].mean()
+    means = [
+        torch.stack(
+            [
+                error[b, :, i, j].mean()
+                for i in range(8)
+                for j in range(12)
+                if samples.valid[b, 0, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].all()
+            ]
+        ).mean()
         for b in range(8)
-        for i in range(8)
-        for j in range(12)
-        if samples.valid[b, 0, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].all()
     ]
-    torch.testing.assert_close(loss, torch.stack(cells).mean())
+    torch.testing.assert_close(loss, torch.stack(means).mean())
+
+
+def unevenly_known(samples: Samples) -> Samples:
+    """The same pictures, of each of which another part is known."""
+    valid = samples.valid.clone()
+    for number, picture in enumerate(valid):
+        picture[:, : 2 * number] = False
+    return replace(samples, valid=valid)
 
 
 def recorded_noise(protocol: MarigoldProtocol, batch: Batch) -> Tensor:
@@ -227,15 +243,60 @@ def test_pictures_without_normals_cannot_teach_normals(
 
 
 @pytest.mark.parametrize("kind", [MarigoldProtocol, EndToEndProtocol])
+def test_normals_that_are_not_known_are_not_taught_even_where_depth_is(
+    parts: tuple[object, ...], samples: Samples, kind: Callable[..., Protocol]
+) -> None:
+    protocol = kind(*parts, modality=Modality.NORMALS)
+    assert samples.normals is not None
+    holed = samples.normals.clone()
+    holed[..., 8:12, 6:18] = 0
+    everywhere = torch.ones_like(samples.valid)
+    around = everywhere.clone()
+    around[..., 8:12, 6:18] = False
+
+    lesson = protocol.encode(replace(samples, normals=holed, valid=everywhere))
+
+    expected = protocol.encode(replace(samples, normals=holed, valid=around))
+    assert torch.equal(lesson.known, expected.known)
+    assert not lesson.known.all()
+
+
+def test_angles_are_the_mean_over_known_normals(
+    parts: tuple[object, ...], samples: Samples
+) -> None:
+    protocol = EndToEndProtocol(*parts, modality=Modality.NORMALS)
+    normals = torch.tensor([0.0, 0.6, 0.8]).view(1, 3, 1, 1).repeat(8, 1, 16, 24)
+    normals[..., ::2, :] = 0  # which would be 90 degrees off, whatever is said
+    holed = replace(samples, normals=normals, valid=torch.ones_like(samples.valid))
+
+    loss = protocol.loss(batch_of(protocol, holed, list(range(8))))
+
+    guesses = protocol.answer(protocol.encode(holed).given).detach()[..., 1::2, :]
+    cosines = torch.cosine_similarity(guesses, normals[..., 1::2, :], dim=1)
+    assert abs(loss - math.pi / 2) > 0.05
+    torch.testing.assert_close(loss, cosines.acos().mean(), atol=1e-4, rtol=1e-4)
+
+
+def saves_memory(network: nn.Module) -> list[bool]:
+    """Of all blocks that can compute their activations twice, whether they do."""
+    found = [one for one in network.modules() if hasattr(one, "gradient_checkpointing")]
+    assert len(found) > 1
+    return [one.gradient_checkpointing for one in found]
+
+
+@pytest.mark.parametrize("kind", [MarigoldProtocol, EndToEndProtocol])
 def test_saving_memory_changes_no_loss_and_no_gradient(
     parts: tuple[object, ...], samples: Samples, kind: Callable[..., Protocol]
 ) -> None:
     protocol = kind(*parts)
+    assert not any(saves_memory(protocol))
     batch = batch_of(protocol, samples, list(range(8)))
     plain = torch.autograd.grad(protocol.loss(batch), trained(protocol))
 
     protocol.save_memory()
 
+    assert all(saves_memory(protocol.network))
+    assert all(saves_memory(protocol.codec.vae)) == (kind is EndToEndProtocol)
     saving = torch.autograd.grad(protocol.loss(batch), trained(protocol))
     for one, other in zip(plain, saving, strict=True):
         torch.testing.assert_close(one, other)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from marigold_cli.errors import UsageError
 from marigold_cli.training.options import Pace
 from marigold_cli.training.rate import learning_rate
 
@@ -31,3 +32,8 @@ def test_a_training_shorter_than_its_warm_up_has_rates_too() -> None:
     assert [learning_rate(update, short) for update in range(3)] == pytest.approx(
         [0.01, 0.02, 0.03]
     )
+
+
+def test_a_share_of_nothing_at_the_end_is_refused_since_the_rate_would_be_0_at_once() -> None:
+    with pytest.raises(UsageError, match=r"--final-rate 0 would stop .* give a share above 0"):
+        Pace(final_rate=0.0)

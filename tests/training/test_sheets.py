@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,15 @@ def test_normals_are_shown_as_colours(samples: Samples) -> None:
     towards = torch.zeros_like(samples.normals)
     towards[:, 2] = 1
 
-    sheet = draw_sheet(samples, towards)
+    normals = samples.normals.clone()
+    normals[..., -1, :] = 0  # not known where depth is
+
+    sheet = draw_sheet(replace(samples, normals=normals), towards)
 
     assert (sheet[:, 24:48] == [128, 128, 255]).all()
-    unknown = ~samples.valid[:, 0].reshape(-1, 24).numpy()
+    known = samples.valid[:, 0].clone()
+    known[:, -1] = False
+    unknown = ~known.reshape(-1, 24).numpy()
     assert (sheet[:, 48:][unknown] < 60).all()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from marigold_cli.errors import DataSetError
 from marigold_cli.files.storage import OpenFile, Storage, examine, open_storage
 from marigold_cli.training.datasets.frame import Resampling
-from marigold_cli.training.datasets.layout import Entry, Layout, agree_on_normals
+from marigold_cli.training.datasets.layout import Entry, Layout
 from marigold_cli.training.datasets.pictures import PictureSet
 from marigold_cli.training.datasets.spec import Spec, Wish, positive
 
@@ -75,17 +75,15 @@ def _pair(
     normals: Mapping[str, str],
 ) -> list[Entry]:
     """A picture for each name; files that should be there are named, for `check` to miss."""
-    return agree_on_normals(
-        [
-            Entry(
-                rgb=_partner(stem, rgb, "rgb"),
-                depth=_partner(stem, depth, "depth"),
-                normals=normals.get(stem),
-                mask=_partner(stem, masks, "mask") if masks else None,
-            )
-            for stem in sorted(rgb.keys() | depth.keys())
-        ]
-    )
+    return [
+        Entry(
+            rgb=_partner(stem, rgb, "rgb"),
+            depth=_partner(stem, depth, "depth"),
+            normals=normals.get(stem),
+            mask=_partner(stem, masks, "mask") if masks else None,
+        )
+        for stem in sorted(rgb.keys() | depth.keys())
+    ]
 
 
 def _partner(stem: str, names: Mapping[str, str], folder: str) -> str:

@@ -13,9 +13,13 @@ from functools import lru_cache
 import numpy as np
 
 from marigold_cli.files.npy import SIGNATURE as NPY_SIGNATURE
+from marigold_cli.files.orientation import is_sideways, orientation_of
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
 from marigold_cli.files.storage import OpenFile
 from marigold_cli.training.datasets import exr
+
+_APPLICATION = 0xE1  # JPEG's marker of segments with EXIF or XMP, by the names they begin with
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class Format(Enum):
@@ -91,24 +95,33 @@ def _check_chunks(file: OpenFile) -> None:
 
 
 def _read_jpeg(file: OpenFile) -> Header:
-    for marker, at in _jpeg_segments(file):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
+    """Its size is that of the upright picture, which is what decoding gives."""
+    exif = xmp = b""
+    for marker, at, length in _jpeg_segments(file):
+        if marker == _APPLICATION:
+            notes = file.read(at, length)
+            exif = exif or (notes if notes.startswith(_EXIF) else b"")
+            xmp = xmp or (notes if notes.startswith(_XMP) else b"")
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             frame = file.read(at, 6)
             if len(frame) == 6:
                 _, height, width, channels = struct.unpack(">BHHB", frame)
+                if is_sideways(orientation_of(exif, xmp)):
+                    height, width = width, height
                 return Header(Format.JPEG, height, width, channels, np.dtype(np.uint8))
     raise ValueError("is cut off or damaged")
 
 
-def _jpeg_segments(file: OpenFile) -> Iterator[tuple[int, int]]:
-    """Marker and place of the content of every segment before the pixels."""
+def _jpeg_segments(file: OpenFile) -> Iterator[tuple[int, int, int]]:
+    """Marker, and place and length of the content, of every segment before the pixels."""
     at = 2
     while len(start := file.read(at, 4)) == 4 and start[0] == 0xFF:
         if start[1] == 0xFF:  # a byte of padding
             at += 1
             continue
-        yield start[1], at + 4
-        at += 2 + int.from_bytes(start[2:], "big")
+        length = int.from_bytes(start[2:], "big")  # these two bytes are counted, too
+        yield start[1], at + 4, length - 2
+        at += 2 + length
 
 
 def _read_npy(file: OpenFile) -> Header:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marigold_cli.errors import DataSetError
 from marigold_cli.files.storage import Storage, open_storage
 from marigold_cli.training.datasets.frame import Resampling
-from marigold_cli.training.datasets.layout import Entry, Layout, agree_on_normals
+from marigold_cli.training.datasets.layout import Entry, Layout
 from marigold_cli.training.datasets.listing import Pair, read_list
 from marigold_cli.training.datasets.pictures import PictureSet
 from marigold_cli.training.datasets.spec import Spec, Wish
@@ -102,9 +102,7 @@ def _depth_of(rgb: str) -> str:
 def _with_normals(storage: Storage, entries: list[Entry]) -> list[Entry]:
     there = set(storage.names())
     found = [(entry, there & _normals_of(entry.rgb)) for entry in entries]
-    return agree_on_normals(
-        [replace(entry, normals=min(names, default=None)) for entry, names in found]
-    )
+    return [replace(entry, normals=min(names, default=None)) for entry, names in found]
 
 
 def _normals_of(rgb: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,11 +28,6 @@ class Entry:
     depth: str
     normals: str | None = None
     mask: str | None = None  # 0 where the depth does not count
-
-
-def agree_on_normals(entries: Sequence[Entry]) -> list[Entry]:
-    """Leave out pictures without normals, as E2E fine-tuning does, unless none has any."""
-    return [entry for entry in entries if entry.normals] or list(entries)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from marigold_cli.errors import DataSetError
 from marigold_cli.files.storage import Storage
 from marigold_cli.training.datasets.frame import Frame, Resampling, Size, resize
 from marigold_cli.training.datasets.layout import Entry, Layout, load, look_at, size_text
+from marigold_cli.training.datasets.stamps import digest_of_files
 from marigold_cli.training.samples import Samples
 
 _LOOKING = 16  # threads, most of them waiting for a drive to find a file
@@ -24,7 +25,12 @@ _DECODING = min(8, os.cpu_count() or 1)  # threads
 
 
 class PictureSet:
-    """Pictures with depth, and maybe normals, in the files of a folder or archive."""
+    """Pictures with depth, and maybe normals, in the files of a folder or archive.
+
+    Attributes:
+        name: For messages.
+        left_out: Number of pictures that are passed over, since only others have normals.
+    """
 
     def __init__(
         self,
@@ -40,18 +46,32 @@ class PictureSet:
         Args:
             name: For messages.
             storage: Where they lie.
-            entries: One for each picture; all with normals, or none.
+            entries: One for each picture; those without normals are left out, as in E2E
+                fine-tuning, unless none has any.
             layout: What they mean.
             size: Height and width of what is read [px]; None: the layout's.
             colours: Where they come from when a picture is resized.
         """
         self.name = name
-        self._storage, self._entries, self._layout = storage, entries, layout
+        self._storage, self._layout = storage, layout
+        self._entries = [entry for entry in entries if entry.normals] or list(entries)
+        self.left_out = len(entries) - len(self._entries)
         self._size, self._colours = size or layout.size, colours
 
     def __len__(self) -> int:
         """Number of pictures."""
         return len(self._entries)
+
+    def identity(self) -> str:
+        """Where the files lie, how large and how old each is, and what they mean.
+
+        Of an archive it is the archive's size and age that count.
+        """
+        names = [name for entry in self._entries for name in vars(entry).values() if name]
+        root, layout = self._storage.root, self._layout
+        meaning = (layout.unit, layout.near, layout.far, layout.crop, self._size, self._colours)
+        paths = dict.fromkeys(self._storage.path(name) or root for name in names)
+        return digest_of_files(root, paths, f"{meaning} {names}")
 
     def check(self) -> None:
         """Look at the header of every file: it is there, whole, of its kind and its picture's size.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Sequence
@@ -16,11 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from marigold_cli.errors import DataSetError, UsageError
-from marigold_cli.files.disk import output_errors, sync_folder, write_new
 from marigold_cli.training.datasets.frame import Size
 from marigold_cli.training.datasets.spec import Spec, Wish
+from marigold_cli.training.datasets.stamps import digest_of_files
 from marigold_cli.training.datasets.synthetic import HELD_OUT, SIZE, render_samples, split_sky
 from marigold_cli.training.samples import Samples
+from marigold_cli.training.writing import write_whole
 
 OPTIONS = ("count",)
 SHARD = 256  # pictures a file
@@ -94,7 +94,7 @@ class Shard:
         parts = {"rgb": samples.rgb.cpu(), "depth": samples.depth.to("cpu", torch.float16)}
         if samples.normals is not None:
             parts["normals"] = (samples.normals * 127).round().to("cpu", torch.int8)
-        _write_whole(save(parts), self.path)
+        write_whole(self.path, save(parts))
 
 
 class Rendered:
@@ -142,6 +142,11 @@ class Rendered:
         with self._rendering:
             if not shard.path.exists():
                 shard.write(render_samples(shard.seeds, shard.size, self._device))
+
+    def identity(self) -> str:
+        """Where its files lie, and how large and how old each is that is there."""
+        there = [shard.path for shard in self._shards if shard.path.exists()]
+        return digest_of_files(self._shards[0].folder, there)
 
     def check(self) -> None:
         """Look at the header of every file that is there.
@@ -219,17 +224,3 @@ def _join(parts: Sequence[Samples], order: Tensor) -> Samples:
         valid=torch.cat([part.valid for part in parts])[order],
         normals=torch.cat(normals)[order] if len(normals) == len(parts) else None,
     )
-
-
-def _write_whole(content: bytes, path: Path) -> None:
-    """Write a file that has its name only when all of it is on the disk."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            write_new(partial, content, fsync=True)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        sync_folder(path.parent)

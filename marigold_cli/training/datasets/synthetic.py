@@ -37,6 +37,10 @@ class Synthetic:
         """Number of seeds."""
         return len(self._seeds)
 
+    def identity(self) -> str:
+        """Its seeds and size, since scenes are the same wherever they are rendered."""
+        return f"{self._seeds} {self._size}"
+
     def check(self) -> None:
         """Nothing: there are no files."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from marigold_cli.errors import DataSetError
 from marigold_cli.files.storage import Storage, open_storage
 from marigold_cli.training.datasets.frame import Resampling
-from marigold_cli.training.datasets.layout import Entry, Layout, agree_on_normals
+from marigold_cli.training.datasets.layout import Entry, Layout
 from marigold_cli.training.datasets.listing import read_list
 from marigold_cli.training.datasets.pictures import PictureSet
 from marigold_cli.training.datasets.spec import Spec, Wish
@@ -116,7 +116,7 @@ def _frame_of(rgb: re.Match[str], kind: str) -> str:
 
 def _with_normals(storage: Storage, entries: list[Entry]) -> list[Entry]:
     there = set(storage.names(_NORMALS))
-    return agree_on_normals([_complete(entry, there) for entry in entries])
+    return [_complete(entry, there) for entry in entries]
 
 
 def _complete(entry: Entry, there: set[str]) -> Entry:

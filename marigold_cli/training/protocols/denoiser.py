@@ -7,7 +7,6 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
 from marigold_cli.depth import Modality
-from marigold_cli.errors import DataSetError
 from marigold_cli.training.codec import Codec
 from marigold_cli.training.lesson import Lesson
 from marigold_cli.training.protocols.protocol import Protocol
@@ -79,14 +78,3 @@ class Denoiser(Protocol):
     def level(self, timestep: Tensor) -> Tensor:
         """Share of signal power [B, 1, 1, 1] at timesteps [B]."""
         return self.alpha_bar[timestep].view(-1, 1, 1, 1)
-
-
-def normals_of(samples: Samples) -> Tensor:
-    """Normals [B, 3, H, W], zero where they are not known.
-
-    Raises:
-        DataSetError: The source has none.
-    """
-    if samples.normals is None:
-        raise DataSetError("these pictures come without normals; take other --data")
-    return samples.normals.masked_fill(~samples.valid, 0.0)

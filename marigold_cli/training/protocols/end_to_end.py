@@ -12,9 +12,15 @@ from marigold_cli.training.lesson import Batch, Lesson
 from marigold_cli.training.losses import affine_invariant_error, angular_error
 from marigold_cli.training.noise import clean_of
 from marigold_cli.training.options import Unit
-from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
+from marigold_cli.training.protocols.denoiser import Denoiser
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.truth import depth_image, is_known, rgb_image
+from marigold_cli.training.truth import (
+    depth_image,
+    is_known,
+    known_normals,
+    normals_of,
+    rgb_image,
+)
 
 # Of a pixel's own depth that a step may be: at least, so that the sky counts; at most, so that what
 # all but touches the lens is not all that counts.
@@ -55,7 +61,7 @@ class EndToEndProtocol(Denoiser):
         given = self.codec.encode(rgb_image(samples.rgb))  # [B, C, h, w]
         if self.modality is Modality.NORMALS:
             target, weight = normals_of(samples), given.new_ones(len(samples), 1, 1, 1)
-            known = samples.valid
+            known = known_normals(samples)
         else:
             target, step = depth_image(samples.depth, samples.valid)  # [B, 1, H, W], [B]
             weight = self._weigh(samples.depth, step.view(-1, 1, 1, 1))

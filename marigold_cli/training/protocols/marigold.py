@@ -22,9 +22,16 @@ from marigold_cli.training.noise import (
     multi_resolution_noise,
     velocity,
 )
-from marigold_cli.training.protocols.denoiser import Denoiser, normals_of
+from marigold_cli.training.protocols.denoiser import Denoiser
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.truth import depth_image, is_known, known_cells, rgb_image
+from marigold_cli.training.truth import (
+    depth_image,
+    is_known,
+    known_cells,
+    known_normals,
+    normals_of,
+    rgb_image,
+)
 
 _STEPS = 4  # of the predictions that people look at
 
@@ -67,7 +74,12 @@ class MarigoldProtocol(Denoiser):
         return count_normals(self.codec.channels, self.cells(content), shared)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean squared error of the velocity over known cells."""
+        """Mean squared error of the velocity over known cells.
+
+        Of each picture over its own cells, then of pictures: so a batch may be divided among
+        passes and processes as one likes. The paper's code pools the cells of a batch, where a
+        picture of which less is known counts less, and how much depends on its neighbours.
+        """
         lesson = self.lesson(batch)
         timestep = self.timesteps(batch.chance)  # [B]
         strength = STRENGTH * timestep / (self.last + 1)  # [B]
@@ -106,7 +118,7 @@ class MarigoldProtocol(Denoiser):
     def _known(self, samples: Samples) -> Tensor:
         """Where that image is right [B, 1, H, W]."""
         if self.modality is Modality.NORMALS:
-            return samples.valid
+            return known_normals(samples)
         return is_known(samples.depth, samples.valid)
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from marigold_cli.errors import MarigoldError
 from marigold_cli.training.renders.keeper import Limits, keep_composing
 from marigold_cli.training.renders.pictures import PictureFolder
 
@@ -32,8 +33,11 @@ def main() -> None:
     command = [*worker, str(asked.folder), str(stop)]
     limits = Limits(scenes=asked.scenes)
     folder = PictureFolder(asked.folder)
-    with suppress(KeyboardInterrupt):
-        keep_composing(command, folder, stop, asked.first, asked.count, limits)
+    try:
+        with suppress(KeyboardInterrupt):
+            keep_composing(command, folder, stop, asked.first, asked.count, limits)
+    except MarigoldError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
 
 
 def _end(number: int, frame: FrameType | None) -> None:

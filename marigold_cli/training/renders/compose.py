@@ -1,12 +1,11 @@
-"""Compose the scenes of some seeds, one after another, in this process."""
+"""Compose a scene and photograph it, in this process."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,48 +13,27 @@ import numpy as np
 
 from marigold_cli.training.renders import makers, shots
 from marigold_cli.training.renders.exposure import expose
-from marigold_cli.training.renders.limits import TookTooLongError, at_most
 from marigold_cli.training.renders.pictures import Entry, PictureFolder, name_of
-from marigold_cli.training.renders.plan import VERSION, ScenePlan, plan
+from marigold_cli.training.renders.plan import VERSION, ScenePlan
 from marigold_cli.training.renders.scene import Scene
 from marigold_cli.training.renders.stage import open_stage
 from marigold_cli.training.renders.views import View, fault_of
 
-_LOG = logging.getLogger(__name__)
-
 _SAMPLES = 8
-_PATIENCE = 240.0  # of processor time for one scene [s]
 _LOOKS = 10  # candidates for each picture wanted
 
 
-def compose_scenes(seeds: Iterable[int], folder: PictureFolder, stop: Path) -> None:
-    """Write the pictures of these seeds; one that fails is skipped by name.
+def compose_scene(scene_plan: ScenePlan, folder: PictureFolder, stop: Path) -> list[Entry]:
+    """Build a scene and write its pictures; none if it was stopped.
 
     Args:
-        seeds: In this order.
-        folder: Where.
+        scene_plan: What to build.
+        folder: Where the pictures go.
         stop: A file whose appearance ends the work before the next picture.
+
+    Raises:
+        OutputError: The folder takes no more files.
     """
-    for seed in seeds:
-        if stop.exists():
-            return
-        try:
-            with at_most(_PATIENCE):
-                entries = compose_scene(plan(seed), folder, stop)
-        except TookTooLongError:
-            folder.skip(seed, "slow")
-        except Exception as error:
-            _LOG.exception("seed %d", seed)
-            folder.skip(seed, f"{type(error).__name__}: {error}"[:200])
-        else:
-            if entries:
-                folder.record(entries)
-            elif not stop.exists():
-                folder.skip(seed, "no view")
-
-
-def compose_scene(scene_plan: ScenePlan, folder: PictureFolder, stop: Path) -> list[Entry]:
-    """Build a scene and write its pictures; none if it was stopped."""
     begin = time.process_time()
     stage = open_stage(scene_plan.seed)
     shots.set_up(_SAMPLES)

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from marigold_cli.errors import MarigoldError, OutputInUseError
+from marigold_cli.errors import ExitCode, MarigoldError, OutputError, OutputInUseError
+from marigold_cli.files.disk import output_errors
 from marigold_cli.training.renders.pictures import PictureFolder
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def keep_composing(
 
     Raises:
         ComposerError: A process ended before its first seed.
+        OutputError: The folder takes no more files; no seed is skipped for it.
         OutputInUseError: Another one keeps composing into this folder.
     """
     limits = limits or Limits()
@@ -101,6 +103,10 @@ def _compose_all(
         finally:
             process.kill()
             process.wait()
+        if process.returncode == ExitCode.OUTPUT:
+            raise OutputError(
+                f"{folder.root}: takes no more files; free some space, then run the same line again"
+            )
         if not note.exists():
             raise ComposerError(f"{command[0]}: ended with {process.returncode} before any scene")
         seed = int(note.read_text(encoding="ascii"))
@@ -110,10 +116,15 @@ def _compose_all(
 
 
 def note_seed(folder: PictureFolder, seed: int) -> None:
-    """Say which seed is being composed, for the keeper to know if the process dies."""
+    """Say which seed is being composed, for the keeper to know if the process dies.
+
+    Raises:
+        OutputError: The folder takes no more files.
+    """
     note = _note(folder)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(str(seed), encoding="ascii")
+    with output_errors(note):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(str(seed), encoding="ascii")
 
 
 def resident(process: int | str = "self") -> int:
@@ -128,7 +139,9 @@ def resident(process: int | str = "self") -> int:
 def _alone(folder: PictureFolder) -> Iterator[None]:
     """Hold the folder's lock; the system gives it back even after a crash."""
     path = folder.root / ".partial" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

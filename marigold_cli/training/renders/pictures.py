@@ -11,6 +11,8 @@ S is the seed, V the view. A picture has its name after its depth has, and both 
 from __future__ import annotations
 
 import csv
+import errno
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from io import BytesIO, StringIO
@@ -22,7 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.files.atomic import write_durably
+from marigold_cli.files.disk import output_errors
 
+_ROOM = 64 * 2**20  # that the files of a scene may take while it is made [bytes]
 _QUALITY = 95  # of the JPEG, with colour at full resolution
 
 
@@ -97,17 +101,36 @@ class PictureFolder:
             (f"depth/{name}.exr", encode_depth(depth)),
             (f"rgb/{name}.jpg", encode_picture(rgb)),
         ]
-        self.root.mkdir(parents=True, exist_ok=True)
+        with output_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
         write_durably(self.root, files, self.root / ".partial", fsync=False)
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Add the pictures of a finished scene to the index."""
+        """Add the pictures of a finished scene to the index.
+
+        Raises:
+            OutputError: the folder takes no more.
+        """
         header = [field.name for field in fields(Entry)]
         _append(self._index, header, [list(asdict(entry).values()) for entry in entries])
 
     def skip(self, seed: int, reason: str) -> None:
-        """Remember that a seed gives no picture."""
+        """Remember that a seed gives no picture.
+
+        Raises:
+            OutputError: the folder takes no more.
+        """
         _append(self._skipped, ["seed", "reason"], [[seed, reason]])
+
+    def demand_room(self) -> None:
+        """See that a scene fits on the disk.
+
+        Raises:
+            OutputError: it does not.
+        """
+        with output_errors(self.root):
+            if shutil.disk_usage(self.root).free < _ROOM:
+                raise OSError(errno.ENOSPC, "")
 
     def finished(self) -> set[int]:
         """Seeds that need no more work."""
@@ -135,14 +158,15 @@ def _append(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]])
     """Add lines in one write, after the header where the file is new or was cut short."""
     lines = StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    if not path.exists() or path.stat().st_size == 0:
-        writer.writerow(header)
-    elif not path.read_bytes().endswith(b"\n"):
-        lines.write("\n")
-    writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(lines.getvalue())
+    with output_errors(path):
+        if not path.exists() or path.stat().st_size == 0:
+            writer.writerow(header)
+        elif not path.read_bytes().endswith(b"\n"):
+            lines.write("\n")
+        writer.writerows(rows)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(lines.getvalue())
 
 
 def _seeds(path: Path) -> Iterator[int]:

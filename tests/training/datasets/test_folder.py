@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
+from PIL import Image
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.orientation import exif_block
 from marigold_cli.training.datasets import open_source
 
 Writer = Callable[[Path, NDArray[np.generic]], Path]
@@ -202,3 +205,18 @@ def test_an_archive_is_read_like_the_folder(
 
     assert torch.equal(one.rgb, other.rgb)
     assert torch.equal(one.depth, other.depth)
+
+
+@pytest.mark.parametrize(("upright", "is_right"), [((6, 4), True), ((4, 6), False)])
+def test_a_turned_jpeg_fits_the_depth_of_the_upright_picture_alone(
+    tmp_path: Path, save: Writer, upright: tuple[int, int], is_right: bool
+) -> None:
+    (tmp_path / "rgb").mkdir()
+    stored = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
+    stored.save(tmp_path / "rgb" / "a.jpg", exif=b"Exif\0\0" + exif_block(6))
+    save(tmp_path / "depth" / "a.npy", np.ones(upright, np.float32))
+    source = open_source(f"folder:{tmp_path}")
+
+    for use in (source.check, lambda: source.read([0])):
+        with nullcontext() if is_right else pytest.raises(DataSetError, match="is 6 x 4, its pict"):
+            use()

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from marigold_cli.errors import DataSetError
+from marigold_cli.files.orientation import exif_block
 from marigold_cli.files.storage import Folder, examine
+from marigold_cli.training.datasets.decoding import read_colour
 from marigold_cli.training.datasets.headers import Format, Header, read_header
 
 Writer = Callable[[Path, NDArray[np.generic]], Path]
@@ -58,6 +60,22 @@ def test_the_frame_of_a_jpeg_is_found_behind_a_large_exif(tmp_path: Path) -> Non
     image.save(tmp_path / "a.jpg", exif=exif, progressive=True)
 
     assert header(tmp_path / "a.jpg").size == (30, 40)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("notes", ["exif", "xmp"])
+def test_the_size_of_a_jpeg_is_that_of_the_upright_picture(
+    tmp_path: Path, orientation: int, notes: str
+) -> None:
+    packet = f"<x tiff:Orientation='{orientation}'/>".encode()
+    said = {"exif": b"Exif\0\0" + exif_block(orientation)} if notes == "exif" else {"xmp": packet}
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, **said)
+
+    found = header(path)
+
+    assert found.size == read_colour(path.read_bytes(), found).shape[:2]
+    assert found.size == ((40, 30) if orientation >= 5 else (30, 40))
 
 
 def test_what_stands_behind_the_end_of_a_png_does_no_harm(tmp_path: Path, save: Writer) -> None:

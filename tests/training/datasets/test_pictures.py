@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,43 @@ def test_pictures_come_in_the_order_asked_for_and_as_often(
     assert torch.equal(samples.rgb[0], torch.from_numpy(picture(20, 30, 3)).permute(2, 0, 1))
     assert samples.normals is not None
     assert (samples.normals[:, 2] == 1).all()
+
+
+def test_pictures_without_normals_are_left_out_and_counted_unless_none_has_any(root: Path) -> None:
+    bare = [replace(entry, normals=None) for entry in ENTRIES]
+
+    mixed = PictureSet("set", open_storage(root), [*ENTRIES[:2], *bare[2:]], LAYOUT)
+    without = PictureSet("set", open_storage(root), bare, LAYOUT)
+
+    assert (len(mixed), mixed.left_out) == (2, COUNT - 2)
+    assert (len(without), without.left_out) == (COUNT, 0)
+
+
+def identity(root: Path, layout: Layout = LAYOUT) -> str:
+    return PictureSet("set", open_storage(root), ENTRIES, layout).identity()
+
+
+def test_a_set_is_the_same_until_a_file_its_place_or_its_meaning_changes(
+    root: Path, tmp_path: Path
+) -> None:
+    before, again = identity(root), identity(root)
+    other_unit = identity(root, replace(LAYOUT, unit=0.5))
+    elsewhere = identity(shutil.copytree(root, tmp_path / "elsewhere"))
+    os.utime(root / ENTRIES[3].depth, ns=(0, 1))
+
+    assert before == again
+    assert len({before, other_unit, elsewhere, identity(root)}) == 4
+
+
+def test_an_archive_is_another_when_it_was_written_anew(
+    root: Path, tar: Callable[[Path], Path]
+) -> None:
+    archive = tar(root)
+    before, again = identity(archive), identity(archive)
+
+    os.utime(archive, ns=(0, 1))
+
+    assert before == again != identity(archive)
 
 
 def test_a_picture_beyond_the_last_is_an_error(root: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from marigold_cli.errors import OutputError
 from marigold_cli.training.renders import keeper
 from marigold_cli.training.renders.keeper import ComposerError, Limits, keep_composing
 from marigold_cli.training.renders.pictures import PictureFolder
@@ -30,6 +31,8 @@ for seed in map(int, sys.argv[3:]):
     if seed == 9:
         Path(sys.argv[2]).touch()
         sys.exit(0)
+    if seed == 11:
+        sys.exit(7)  # what takes no more files
     folder.skip(seed, "done")
 """
 
@@ -72,6 +75,15 @@ def test_a_seed_that_grows_too_large_is_skipped_by_name(folder: PictureFolder) -
     reasons = run(folder, 2, Limits(memory=250 * 2**20), first=7)
 
     assert reasons == {7: "memory", 8: "done"}
+
+
+def test_a_full_disk_ends_the_work_with_one_error_and_costs_no_seed(
+    folder: PictureFolder,
+) -> None:
+    with pytest.raises(OutputError, match=r"pictures: takes no more files; free some space"):
+        run(folder, 3, Limits(), first=10)
+
+    assert list(keeper.unfinished(folder, 10, 3)) == [11, 12]
 
 
 def test_a_stop_file_ends_the_work_and_loses_no_seed(folder: PictureFolder) -> None:
