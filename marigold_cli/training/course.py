@@ -70,7 +70,9 @@ class _Course:
         binding = self._bind()
         if self.state and self.state.facts.update >= self.options.pace.updates:
             observer.note(f"{self.options.out}: all updates were done before")
-            if read_imprint(self.options.out) != self._imprint(self.state.facts.update):
+            is_there = read_imprint(self.options.out) == self._imprint(self.state.facts.update)
+            self.accelerator.wait_for_everyone()  # all have read before one of them writes
+            if not is_there:
                 self._write(self._learner(), observer)
                 observer.note("its checkpoint, which was missing or another one, is written")
             return True
