@@ -61,8 +61,15 @@ def embedded_courses(
         base=str(tiny.out),
         method=Method(ProtocolName.E2E, unit=Unit.DEPTH),
         material=mixed,
-        pace=Pace(1000, 32, 1, rate=2e-4, weight_decay=0.01, clip=1.0, average=0.995),
+        pace=Pace(
+            *(5000, 32, 1),
+            rate=6e-4,
+            final_rate=0.04,
+            weight_decay=0.01,
+            clip=1.0,
+            average=0.998,
+        ),
         machine=machine,
-        upkeep=replace(_UPKEEP, blend=0.5),
+        upkeep=replace(_UPKEEP, blend=0.25),
     )
     return autoencoder, tiny, end_to_end
