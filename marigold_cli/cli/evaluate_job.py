@@ -35,7 +35,7 @@ from marigold_cli.evaluation.tables import (
     to_json,
     to_markdown,
 )
-from marigold_cli.files.disk import output_errors
+from marigold_cli.files.disk import write_whole
 from marigold_cli.inference.options import PredictOptions
 
 __all__ = ["Talk", "Wanted", "carry_out"]
@@ -143,11 +143,7 @@ def _measure(
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
-        partial.replace(path)
+    write_whole(path, content if isinstance(content, bytes) else content.encode(), fsync=False)
 
 
 def _print(table: Table) -> None:

@@ -90,6 +90,26 @@ def write_new(
         os.close(descriptor)
 
 
+def write_whole(path: Path, content: bytes, fsync: bool = True) -> None:
+    """Write a file that has its name only when all of it is there; its folder is made.
+
+    What stood there is replaced. Several processes may write the same file.
+
+    Raises:
+        OutputError: the disk takes no more.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        try:
+            write_new(partial, content, fsync)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(path.parent, fsync)
+
+
 def open_plain(path: Path, flags: int) -> int:
     """Open a plain file, and nothing else: no link is followed, no pipe waited for.
 

@@ -8,6 +8,5 @@ shown     datasets, renders (pictures composed in Blender), samples, augmentatio
           when), reader, latents (kept), lesson (a batch)
 maths     truth, noise, codec, losses, rate, average
 work      loop, learner, machine
-told      state (to go on from), curve, sheets, validation, progress,
-          writing (each file as a whole)
+told      state (to go on from), curve, sheets, validation, progress
 """

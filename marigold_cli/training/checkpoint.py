@@ -18,7 +18,7 @@ from torch import Tensor
 from marigold_cli.checkpoints.manifest import INDEX
 from marigold_cli.depth import Modality
 from marigold_cli.errors import OutputError
-from marigold_cli.files.disk import output_errors, sync
+from marigold_cli.files.disk import output_errors, sync, write_whole
 
 _COMPONENTS = {
     "scheduler": ["diffusers", "DDIMScheduler"],
@@ -70,7 +70,8 @@ class Index:
         if self.is_end_to_end:
             # Keys with an underscore are private to their writer; diffusers passes them over.
             settings["_marigold"] = {"noise": "zeros", "rescale": True}
-        write_json(settings, folder / INDEX)
+        text = json.dumps(settings, indent=2) + "\n"
+        write_whole(folder / INDEX, text.encode(), fsync=False)
 
 
 def write_network(
@@ -141,11 +142,3 @@ def settle(folder: Path) -> None:
                 sync(descriptor)
             finally:
                 os.close(descriptor)
-
-
-def write_json(settings: Mapping[str, object], path: Path) -> None:
-    """Write settings that are whole from the moment they have their name."""
-    partial = path.with_name(f".{path.name}.partial")
-    with output_errors(path):
-        partial.write_text(json.dumps(settings, indent=2) + "\n")
-        partial.replace(path)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from marigold_cli.files.disk import output_errors
+from marigold_cli.files.disk import output_errors, write_whole
 
 HEADER = "update,loss,rate,samples,seconds"
 
@@ -29,9 +29,7 @@ class Table:
         with output_errors(path):
             lines = path.read_text().splitlines()[1:] if path.exists() else []
             kept = [line for line in lines if _is_done(line, header, update)]
-            partial = path.with_suffix(".partial")
-            partial.write_text("\n".join([header, *kept]) + "\n")
-            partial.replace(path)
+            write_whole(path, ("\n".join([header, *kept]) + "\n").encode(), fsync=False)
             self._file = path.open("a", buffering=1)
 
     def write(self, update: int, *numbers: str) -> None:
@@ -48,6 +46,10 @@ class Table:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write no more."""
         self._file.close()
 
 

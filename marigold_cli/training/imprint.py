@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from marigold_cli.files.disk import output_errors
+from marigold_cli.files.disk import output_errors, write_whole
 from marigold_cli.training.checkpoint import settle
-from marigold_cli.training.writing import write_whole
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from marigold_cli.batch.signals import Stop
 from marigold_cli.errors import UsageError
+from marigold_cli.files.disk import write_whole
 from marigold_cli.training.augmentation import draw_flips, mirror
 from marigold_cli.training.lesson import Lesson, on_device
 from marigold_cli.training.order import Division, mix
@@ -21,7 +22,6 @@ from marigold_cli.training.progress import Observer
 from marigold_cli.training.protocols.protocol import Protocol
 from marigold_cli.training.reader import check_size
 from marigold_cli.training.samples import Source
-from marigold_cli.training.writing import write_whole
 
 SHARD = 256  # pictures a file
 _PASS = 8  # pictures that are encoded at a time

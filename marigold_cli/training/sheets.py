@@ -13,7 +13,7 @@ from torch import Tensor
 
 from marigold_cli.depth import Floats, Mask
 from marigold_cli.files.colormap import palette
-from marigold_cli.files.disk import output_errors
+from marigold_cli.files.disk import write_whole
 from marigold_cli.fit import fit_affine
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.truth import depth_image, known_normals, normals_of
@@ -52,11 +52,7 @@ def write_sheet(sheet: Pixels, path: Path) -> None:
     """
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "PNG")
-    partial = path.with_suffix(".partial")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
+    write_whole(path, buffer.getvalue(), fsync=False)
 
 
 def _depths(samples: Samples, predicted: Tensor) -> tuple[list[Pixels], list[Pixels]]:

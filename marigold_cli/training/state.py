@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from marigold_cli.errors import RefusedError
-from marigold_cli.files.disk import output_errors, sync_folder, write_new
+from marigold_cli.files.disk import output_errors, sync_folder, write_new, write_whole
 
 PART_BYTES = 16_000_000
 _HEADER_BYTES = 250  # of a piece, in its part's header, and more than enough
@@ -92,10 +92,7 @@ def save_state(root: Path, tensors: Mapping[str, Tensor], facts: Facts) -> None:
             write_new(folder / name, content, fsync=True)
             parts[name] = hashlib.sha256(content).hexdigest()
         text = json.dumps({"v": 1, "facts": asdict(facts), "parts": parts}, indent=1)
-        partial = folder / f"{_FACTS}.partial"
-        write_new(partial, text.encode(), fsync=True)
-        partial.replace(folder / _FACTS)
-        sync_folder(folder)
+        write_whole(folder / _FACTS, text.encode())
         sync_folder(root)
     _sweep(root, folder)
 

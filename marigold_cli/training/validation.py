@@ -77,7 +77,7 @@ class Validation:
     def close(self) -> None:
         """Close the file."""
         if self._table:
-            self._table.__exit__()
+            self._table.close()
 
 
 def _depths(samples: Samples, predicted: Tensor) -> list[tuple[Floats, Floats]]:

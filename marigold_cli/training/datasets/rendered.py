@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from marigold_cli.errors import DataSetError, UsageError
+from marigold_cli.files.disk import write_whole
 from marigold_cli.training.datasets.frame import Size
 from marigold_cli.training.datasets.spec import Spec, Wish
 from marigold_cli.training.datasets.stamps import digest_of_files
 from marigold_cli.training.datasets.synthetic import HELD_OUT, SIZE, render_samples, split_sky
 from marigold_cli.training.samples import Samples
-from marigold_cli.training.writing import write_whole
 
 OPTIONS = ("count",)
 SHARD = 256  # pictures a file
