@@ -149,13 +149,13 @@ Event: TypeAlias = (
 
 
 class Teller(Protocol):
-    """Hears what is being done before there are events."""
+    """Tells a user what is being done before there are events."""
 
     def stage(self, text: str) -> None:
-        """Hear what is being done now, for instance "looking for photos"."""
+        """Say what is being done now, for instance "looking for photos"."""
 
     def note(self, text: str) -> None:
-        """Hear what a user should know in any case but a quiet one."""
+        """Say what a user should know in any case but a quiet one."""
 
 
 class Observer(Protocol):

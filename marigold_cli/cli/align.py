@@ -79,20 +79,20 @@ MinAgreement = Annotated[
     ),
 ]
 
-_made = partial(typer.Option, rich_help_panel="Output")
 Refine = Annotated[
     bool,
-    _made(
+    flags.output_flag(
         "--refine/--no-refine",
         help="Refine all photos together by what neighbouring views both see.",
     ),
 ]
 Maps = Annotated[
-    bool, _made("--maps/--no-maps", help="Write NAME_metric.npy for every accepted photo.")
+    bool,
+    flags.output_flag("--maps/--no-maps", help="Write NAME_metric.npy for every accepted photo."),
 ]
 Masks = Annotated[
     bool,
-    _made(
+    flags.output_flag(
         "--masks",
         help="Write NAME_consistent.png: white where other views confirm, black where they "
         "contradict.",
@@ -118,7 +118,7 @@ def align(
     fsync: flags.Fsync = AlignOptions.fsync,
     json: flags.Json = False,
 ) -> None:
-    """Turn a run's depth metric: fit it to COLMAP's points or to measured depth.
+    """Give a run's depth a unit: fit it to COLMAP's points or to measured depth.
 
     Exits with 10 when any photo is refused.
 

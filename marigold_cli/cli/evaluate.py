@@ -51,18 +51,21 @@ MaxDepth = Annotated[
     float | None, _data(metavar="M", help="Folder: what is farther does not count.")
 ]
 
-_model = partial(typer.Option, rich_help_panel="Model")
 Compare = Annotated[
     list[str] | None,
-    _model(metavar="NAME", help="Another model, measured beside the first; may be repeated."),
+    flags.model_flag(
+        metavar="NAME", help="Another model, measured beside the first; may be repeated."
+    ),
 ]
 PredictionFolders = Annotated[
     list[Path] | None,
-    _model("--predictions", metavar="OUT", help="Instead of a model: OUT of a finished run."),
+    flags.model_flag(
+        "--predictions", metavar="OUT", help="Instead of a model: OUT of a finished run."
+    ),
 ]
 KindOption = Annotated[
     DepthKind | None,
-    _model(
+    flags.model_flag(
         "--kind",
         metavar="KIND",
         help="What the numbers of predictions without marigold.json mean: affine-depth, "
@@ -86,22 +89,20 @@ Baselines = Annotated[
 
 Out = Annotated[
     Path,
-    typer.Option(
+    flags.output_flag(
         "-o",
         "--out",
         metavar="DIR",
         parser=path,
         help="Folder of the tables, contact sheets and predictions.",
-        rich_help_panel="Output",
     ),
 ]
 MaxTime = Annotated[
     float | None,
-    typer.Option(
+    flags.control_flag(
         metavar="TIME",
         parser=duration,
         help="Begin no picture after 90m, 1h30m, ...; exit code 75.",
-        rich_help_panel="Run control",
     ),
 ]
 

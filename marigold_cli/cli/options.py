@@ -21,10 +21,11 @@ class Dtype(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-_model = partial(typer.Option, rich_help_panel="Model")
+# Each *_flag is a panel of --help, for the flags of one command too.
+model_flag = partial(typer.Option, rich_help_panel="Model")
 Model = Annotated[
     str | None,
-    _model(
+    model_flag(
         "-m",
         "--model",
         metavar="NAME",
@@ -36,12 +37,12 @@ ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="A folder, a hub id or a short name.")
 ]
 Revision = Annotated[
-    str | None, _model(metavar="COMMIT", help="Commit, tag or branch of a hub model.")
+    str | None, model_flag(metavar="COMMIT", help="Commit, tag or branch of a hub model.")
 ]
-Device = Annotated[str, _model(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, ...")]
+Device = Annotated[str, model_flag(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, ...")]
 DtypeOption = Annotated[
     Dtype,
-    _model(
+    model_flag(
         "--dtype",
         metavar="NAME",
         help="Precision of the network: auto, float32, float16 or bfloat16.",
@@ -49,58 +50,58 @@ DtypeOption = Annotated[
 ]
 Vae = Annotated[
     str | None,
-    _model(metavar="NAME", help="Another autoencoder, for instance a small AutoencoderTiny."),
+    model_flag(metavar="NAME", help="Another autoencoder, for instance a small AutoencoderTiny."),
 ]
 
-_quality = partial(typer.Option, rich_help_panel="Quality")
+quality_flag = partial(typer.Option, rich_help_panel="Quality")
 Steps = Annotated[
     int | None,
-    _quality(min=1, metavar="N", help="Denoising steps; unset: the model's own."),
+    quality_flag(min=1, metavar="N", help="Denoising steps; unset: the model's own."),
 ]
 Ensemble = Annotated[
     int | None,
-    _quality(
+    quality_flag(
         min=1, metavar="N", help="Independent predictions that are aligned and merged; unset: 1."
     ),
 ]
 Resolution = Annotated[
     int | None,
-    _quality(
+    quality_flag(
         min=0,
         metavar="PX",
         help="Long edge while predicting; 0: the photo's own; unset: the model's own.",
     ),
 ]
-Fast = Annotated[bool, _quality("--fast", help="One step, one member, a model made for it.")]
+Fast = Annotated[bool, quality_flag("--fast", help="One step, one member, a model made for it.")]
 Seed = Annotated[
-    int, _quality(metavar="N", help="Seed of the noise; the same seed gives the same results.")
+    int, quality_flag(metavar="N", help="Seed of the noise; the same seed gives the same results.")
 ]
 Timesteps = Annotated[
-    Spacing | None, _quality(help="Spacing of the timesteps; unset: the model's own.")
+    Spacing | None, quality_flag(help="Spacing of the timesteps; unset: the model's own.")
 ]
 NoiseOption = Annotated[
-    Noise | None, _quality("--noise", help="Where denoising starts; unset: the model's own.")
+    Noise | None, quality_flag("--noise", help="Where denoising starts; unset: the model's own.")
 ]
 ResampleOption = Annotated[
-    Resample, _quality("--resample", help="Interpolation to the processing size and back.")
+    Resample, quality_flag("--resample", help="Interpolation to the processing size and back.")
 ]
 
-_output = partial(typer.Option, rich_help_panel="Output")
+output_flag = partial(typer.Option, rich_help_panel="Output")
 OutArgument = Annotated[
     Path, typer.Argument(metavar="OUT", help="The output folder of a run.", show_default=True)
 ]
 
-_control = partial(typer.Option, rich_help_panel="Run control")
+control_flag = partial(typer.Option, rich_help_panel="Run control")
 Overwrite = Annotated[
     bool,
-    _control(
+    control_flag(
         "--overwrite",
         help="Compute everything again, over what is there; a broken-off --overwrite goes on.",
     ),
 ]
 Fsync = Annotated[
     bool,
-    _control(
+    control_flag(
         "--fsync/--no-fsync",
         help="Wait until results are on the disk; off: faster on a slow NAS, not safe from "
         "power loss.",
@@ -108,18 +109,18 @@ Fsync = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    _control(
+    control_flag(
         min=1,
         metavar="N",
         help="Predictions per pass of the network; unset: what the device holds.",
     ),
 ]
 
-_talk = partial(typer.Option, rich_help_panel="Messages")
-Quiet = Annotated[bool, _talk("-q", "--quiet", help="Say only what fails.")]
+message_flag = partial(typer.Option, rich_help_panel="Messages")
+Quiet = Annotated[bool, message_flag("-q", "--quiet", help="Say only what fails.")]
 Verbose = Annotated[
     int,
-    _talk(
+    message_flag(
         "-v",
         "--verbose",
         count=True,
@@ -127,4 +128,4 @@ Verbose = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, _talk("--json", help="Print the result as JSON on standard output.")]
+Json = Annotated[bool, message_flag("--json", help="Print the result as JSON on standard output.")]

@@ -8,6 +8,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from marigold_cli.cli.options import (
+    control_flag,
+    message_flag,
+    model_flag,
+    output_flag,
+    quality_flag,
+)
 from marigold_cli.cli.values import duration, path, pixels, tile_edge
 from marigold_cli.depth import Modality
 from marigold_cli.inference.options import Reduction
@@ -51,10 +58,9 @@ MaxPixels = Annotated[
     ),
 ]
 
-_model = partial(typer.Option, rich_help_panel="Model")
 ModalityOption = Annotated[
     Modality | None,
-    _model(
+    model_flag(
         "--modality",
         metavar="NAME",
         help="depth, normals or iid (albedo, shading ...); unset: what the model estimates.",
@@ -62,17 +68,16 @@ ModalityOption = Annotated[
 ]
 Compile = Annotated[
     Literal["auto", "on", "off"],
-    _model(
+    model_flag(
         "--compile",
         help="Compile the network; auto: on a GPU, once it has worked for ten minutes, and only if "
         "that is faster. It changes the last digits.",
     ),
 ]
 
-_quality = partial(typer.Option, rich_help_panel="Quality")
 Tile = Annotated[
     int | None,
-    _quality(
+    quality_flag(
         "--tile",
         metavar="PX|auto",
         parser=tile_edge,
@@ -82,19 +87,18 @@ Tile = Annotated[
 ]
 Refine = Annotated[
     bool,
-    _quality(
+    quality_flag(
         "--refine",
         help="Bring the depth's edges to those of the photo, at its full size.",
     ),
 ]
 ReductionOption = Annotated[
-    Reduction, _quality("--reduction", help="How the ensemble's members are merged.")
+    Reduction, quality_flag("--reduction", help="How the ensemble's members are merged.")
 ]
 
-_output = partial(typer.Option, rich_help_panel="Output")
 Out = Annotated[
     Path,
-    _output(
+    output_flag(
         "-o",
         "--out",
         metavar="DIR",
@@ -104,7 +108,7 @@ Out = Annotated[
 ]
 Format = Annotated[
     list[str],
-    _output(
+    output_flag(
         "-f",
         "--format",
         metavar="NAMES",
@@ -113,24 +117,24 @@ Format = Annotated[
 ]
 Colormap = Annotated[
     str,
-    _output(
+    output_flag(
         metavar="NAME", help="Colours of --format color: spectral, turbo, viridis, magma or gray."
     ),
 ]
 Uncertainty = Annotated[
     bool,
-    _output(
+    output_flag(
         "--uncertainty", help="Write the ensemble's spread as well; needs --ensemble 2 or more."
     ),
 ]
-Invert = Annotated[bool, _output("--invert", help="Turn values around: 1 is near.")]
+Invert = Annotated[bool, output_flag("--invert", help="Turn values around: 1 is near.")]
 OutputSize = Annotated[
     Literal["input", "processing"],
-    _output(help="Write at the photo's size or at the one of prediction."),
+    output_flag(help="Write at the photo's size or at the one of prediction."),
 ]
 Grid = Annotated[
     Literal["stored", "upright"],
-    _output(help="Pixels as stored in the photo's file, or turned upright."),
+    output_flag(help="Pixels as stored in the photo's file, or turned upright."),
 ]
 
 _workers = partial(typer.Option, rich_help_panel="Workers")
@@ -161,36 +165,37 @@ Split = Annotated[
     ),
 ]
 
-_control = partial(typer.Option, rich_help_panel="Run control")
-DryRun = Annotated[bool, _control("-n", "--dry-run", help="Print the plan, write nothing.")]
+DryRun = Annotated[bool, control_flag("-n", "--dry-run", help="Print the plan, write nothing.")]
 Resume = Annotated[
     bool,
-    _control(
+    control_flag(
         "--resume",
         help="Insist that there is a run to go on with (going on is the default anyway).",
     ),
 ]
-SkipFailed = Annotated[bool, _control("--skip-failed", help="Do not try earlier failures again.")]
+SkipFailed = Annotated[
+    bool, control_flag("--skip-failed", help="Do not try earlier failures again.")
+]
 Check = Annotated[
     Literal["stat", "hash"],
-    _control(
+    control_flag(
         "--check",
         help="Notice changed photos and damaged results by size and time, or by every byte.",
     ),
 ]
 MaxFailures = Annotated[
-    int | None, _control(min=1, metavar="N", help="Stop after so many failed photos.")
+    int | None, control_flag(min=1, metavar="N", help="Stop after so many failed photos.")
 ]
 FailOn = Annotated[
     str,
-    _control(
+    control_flag(
         metavar="any|none|N%",
         help="Exit code 10 when any photo fails, never, or only above a share of them (5%).",
     ),
 ]
 MaxTime = Annotated[
     float | None,
-    _control(
+    control_flag(
         metavar="TIME",
         parser=duration,
         help="Begin no photo after 90m, 1h30m, ...; those in hand get --grace. Exit code 75.",
@@ -198,7 +203,7 @@ MaxTime = Annotated[
 ]
 Grace = Annotated[
     float,
-    _control(
+    control_flag(
         metavar="TIME",
         parser=duration,
         help="Time that photos in hand get to finish when a run is to stop early; unset: 25s.",
@@ -207,7 +212,7 @@ Grace = Annotated[
 ]
 HangLimit = Annotated[
     float,
-    _control(
+    control_flag(
         "--hang-limit",
         metavar="TIME",
         parser=duration,
@@ -217,10 +222,9 @@ HangLimit = Annotated[
     ),
 ]
 
-_talk = partial(typer.Option, rich_help_panel="Messages")
 LogJson = Annotated[
     str | None,
-    _talk(
+    message_flag(
         metavar="FILE|-",
         help="Append every event as one line of JSON to a file, or to standard output.",
     ),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from marigold_cli.cli.options import control_flag, model_flag
 from marigold_cli.cli.values import duration
 from marigold_cli.depth import Modality
 from marigold_cli.training.options import Precision, ProtocolName, Unit
@@ -165,39 +166,37 @@ UnitOption = Annotated[
     ),
 ]
 
-_machine = partial(typer.Option, rich_help_panel="Model")
 PrecisionOption = Annotated[
     Precision,
-    _machine("--precision", help="Number format of passes; auto: bf16 on GPUs that have it."),
+    model_flag("--precision", help="Number format of passes; auto: bf16 on GPUs that have it."),
 ]
 Checkpointing = Annotated[
     bool,
-    _machine("--checkpointing", help="Compute activations twice to save memory."),
+    model_flag("--checkpointing", help="Compute activations twice to save memory."),
 ]
 
-_upkeep = partial(typer.Option, rich_help_panel="Run control")
 MaxTime = Annotated[
     float | None,
-    _upkeep(
+    control_flag(
         metavar="TIME",
         parser=duration,
         help="Save the state and stop after 90m, 1h30m, ...; exit code 75.",
     ),
 ]
-SaveEvery = Annotated[int, _upkeep(min=1, metavar="N", help="Save the state every N updates.")]
+SaveEvery = Annotated[int, control_flag(min=1, metavar="N", help="Save the state every N updates.")]
 SheetEvery = Annotated[
-    int, _upkeep(min=0, metavar="N", help="Draw a contact sheet every N updates; 0: never.")
+    int, control_flag(min=0, metavar="N", help="Draw a contact sheet every N updates; 0: never.")
 ]
-Half = Annotated[bool, _upkeep("--half", help="Write the checkpoint in float16.")]
+Half = Annotated[bool, control_flag("--half", help="Write the checkpoint in float16.")]
 Blend = Annotated[
     float,
-    _upkeep(
+    control_flag(
         min=0, max=1, metavar="SHARE", help="Share of the base's U-Net in the one that is written."
     ),
 ]
 OwnSteps = Annotated[
     int | None,
-    _upkeep(
+    control_flag(
         "--steps",
         min=1,
         metavar="N",

@@ -91,7 +91,7 @@ def execute(
     Args:
         prepared: The plan.
         options: What was asked.
-        teller: Hears what is done before there are events.
+        teller: Tells what is done before there are events.
         observer: Hears every event.
         hire: Gives those who do it, for what opens the model.
     """
