@@ -40,8 +40,12 @@ test: $(VENV)/dev ## the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: programs
-programs: $(VENV)/dev ## the tests that start, stop and kill the program itself
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m program --numprocesses 2 --dist worksteal
+programs: $(VENV)/dev ## the tests that start, stop and kill the program and its workers
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'program and not slow' --numprocesses 2 --dist worksteal
+
+.PHONY: trainings
+trainings: $(VENV)/dev ## the tests that teach a network
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'training and not slow' --numprocesses 2 --dist worksteal
 
 .PHONY: slow
 slow: $(VENV)/dev ## the tests that take minutes
@@ -71,7 +75,7 @@ format: $(VENV)/dev ## put the code in shape
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: lint test programs ## what CI runs
+check: lint test programs trainings ## what CI runs
 
 .PHONY: bench
 bench: $(VENV)/dev ## timings against a plain loop over diffusers' pipeline, memory, the roofline

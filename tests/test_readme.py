@@ -55,6 +55,7 @@ def test_every_run_in_the_readme_makes_a_plan(line: str, workplace: Path) -> Non
     assert main([*shlex.split(line)[1:], "--dry-run"]) == ExitCode.OK
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("line", [line for line in RUNS if not line.startswith("marigold")])
 def test_every_pipe_in_the_readme_makes_a_plan(line: str, workplace: Path) -> None:
     command = line.replace("marigold run", f"{shlex.quote(sys.executable)} -m marigold_cli run")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import json
 import os
 import signal
@@ -85,9 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code; 128 + n stands for death by signal n."""
     given = sys.argv[1:] if argv is None else argv
     try:
-        program = typer.main.get_command(app)
-        _leave_out_types(program)
-        return int(program(given, prog_name="marigold", standalone_mode=False) or ExitCode.OK)
+        return int(_program()(given, prog_name="marigold", standalone_mode=False) or ExitCode.OK)
     except typer.Abort:
         return 128 + signal.SIGINT
     except typer.TyperException as error:
@@ -98,6 +97,14 @@ def main(argv: list[str] | None = None) -> int:
         for line in traceback.format_exc().splitlines():
             say(printable(line))
         return _fail(given, f"a bug in marigold: {type(error).__name__}: {error}", ExitCode.BUG)
+
+
+@functools.cache  # most of the time of a short command goes into it
+def _program() -> Any:
+    """Make the commands of the functions above."""
+    program = typer.main.get_command(app)
+    _leave_out_types(program)
+    return program
 
 
 def _leave_out_types(command: Any, parent: Any = None) -> None:

@@ -15,7 +15,10 @@ import pytest
 from marigold_cli.batch.options import Policy
 from marigold_cli.batch.settings import fingerprint
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.program,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 NAMES = ("a.png", "b.png", "c.png", "sub/d.png")
 DURABLE = Policy(fsync=True)

@@ -112,6 +112,7 @@ def left_over(studio) -> list[Path]:
     return [path for path in (studio.out / ".marigold").glob("parts*/**/*") if path.is_file()]
 
 
+@pytest.mark.program
 def test_members_made_by_two_workers_are_those_of_one_to_the_bit(few, engine, choirs):
     summary = few.run_together(engine, SPLIT)
 
@@ -124,6 +125,7 @@ def test_members_made_by_two_workers_are_those_of_one_to_the_bit(few, engine, ch
     assert few.run(predictor=Choir()).skipped == 3
 
 
+@pytest.mark.program
 def test_both_workers_make_members_of_the_only_photo(studio, engine):
     studio.ensemble = ENSEMBLE
     studio.shoot("a.png")
@@ -140,6 +142,7 @@ def test_both_workers_make_members_of_the_only_photo(studio, engine):
     assert studio.results() == reference(studio)
 
 
+@pytest.mark.program
 def test_an_ensemble_that_one_pass_could_hold_is_spread_all_the_same(few, engine):
     engine.predictors = [Choir(units=100), Choir(units=100)]
 
@@ -162,6 +165,7 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("first", [0, 4, 6])
 def test_a_worker_killed_within_a_photo_costs_only_what_it_had_in_hand(few, engine, choirs, first):
     for choir in choirs:
@@ -177,6 +181,7 @@ def test_a_worker_killed_within_a_photo_costs_only_what_it_had_in_hand(few, engi
     assert (left_over(few), few.lies()) == ([], [])
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("policy", [SPLIT, replace(SPLIT, overwrite=True)])
 def test_a_photo_that_kills_is_set_aside_and_the_others_are_done(few, engine, choirs, policy):
     poison = few.sha256("b.png")
@@ -195,6 +200,7 @@ def test_a_photo_that_kills_is_set_aside_and_the_others_are_done(few, engine, ch
     assert engine.started <= 4
 
 
+@pytest.mark.program
 def test_a_member_that_fails_fails_its_photo_once(few, engine, choirs):
     wrong = few.sha256("a.png")
 
@@ -213,6 +219,7 @@ def test_a_member_that_fails_fails_its_photo_once(few, engine, choirs):
     assert left_over(few) == []
 
 
+@pytest.mark.program
 def test_a_picture_that_cannot_be_read_fails_once(few, engine, choirs):
     (few.photos / "a.png").write_bytes(b"no picture")
 
@@ -230,6 +237,7 @@ class Impatient:
                 os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.program
 def test_a_run_that_is_stopped_goes_on_with_the_members_that_it_had(studio, engine):
     studio.ensemble = ENSEMBLE
     studio.shoot("a.png")

@@ -131,6 +131,7 @@ def pull_from(
     )
 
 
+@pytest.mark.program
 def test_pulling_gets_what_is_read_and_nothing_else_and_draws_nothing(
     hub_server: Hub, folder: Path, tmp_path: Path
 ) -> None:
@@ -156,6 +157,7 @@ def test_pulling_gets_what_is_read_and_nothing_else_and_draws_nothing(
     assert (str(card.folder), card.identity) == (place, COMMIT)
 
 
+@pytest.mark.program
 def test_a_depth_model_of_transformers_is_pulled_without_its_pickle(
     hub_server: Hub, feedforward: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_depth_model_of_transformers_is_pulled_without_its_pickle(
     assert resolve(V1_1).kind is DepthKind.AFFINE_DISPARITY
 
 
+@pytest.mark.program
 def test_a_pulled_model_is_asked_for_again_without_being_sent_again(
     hub_server: Hub, whole: Path, tmp_path: Path
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_pulled_model_is_asked_for_again_without_being_sent_again(
     assert (done.returncode, hub_server.sent) == (0, [])
 
 
+@pytest.mark.program
 def test_a_repository_with_pickles_alone_is_refused_before_anything_is_sent(
     hub_server: Hub, folder: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +202,7 @@ def test_a_repository_with_pickles_alone_is_refused_before_anything_is_sent(
     assert hub_server.sent == []
 
 
+@pytest.mark.program
 def test_a_repository_that_does_not_exist_is_told_in_one_line(
     hub_server: Hub, tmp_path: Path
 ) -> None:

@@ -42,6 +42,8 @@ from marigold_cli.training.options import (
 )
 from marigold_cli.training.state import find_state
 
+pytestmark = pytest.mark.training
+
 MakeCourse = Callable[..., CourseOptions]
 UNET = Path("unet", "diffusion_pytorch_model.safetensors")
 

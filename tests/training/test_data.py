@@ -19,6 +19,8 @@ from marigold_cli.training.order import Division
 from marigold_cli.training.samples import Samples
 from marigold_cli.training.state import find_state
 
+pytestmark = pytest.mark.training
+
 MakeCourse = Callable[..., CourseOptions]
 NORMALS = Method(ProtocolName.E2E, Modality.NORMALS)
 

@@ -15,6 +15,8 @@ from marigold_cli.training.course import run_course
 from marigold_cli.training.imprint import Imprint, imprinting, read_imprint
 from marigold_cli.training.options import CourseOptions, Upkeep
 
+pytestmark = pytest.mark.training
+
 MakeCourse = Callable[..., CourseOptions]
 UNET = Path("unet", "diffusion_pytorch_model.safetensors")
 RECORD = Path("state", "checkpoint.json")

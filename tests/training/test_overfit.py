@@ -29,6 +29,8 @@ from marigold_cli.training.options import (
 )
 from marigold_cli.training.samples import Samples
 
+pytestmark = pytest.mark.training
+
 HEIGHT, WIDTH = 48, 64
 
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import fcntl
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from marigold_cli.errors import OutputError
+from marigold_cli.errors import OutputError, OutputInUseError
 from marigold_cli.training.renders import keeper
 from marigold_cli.training.renders.keeper import ComposerError, Limits, keep_composing
 from marigold_cli.training.renders.pictures import PictureFolder
+
+pytestmark = pytest.mark.program
 
 # Stands in for Blender: notes each seed as the real one does, then acts as the seed says.
 WORKER = """
@@ -124,3 +128,35 @@ def test_a_folder_is_filled_by_one_keeper_only(folder: PictureFolder, tmp_path: 
     keep_composing(nested, folder, tmp_path / "stop", 0, 1)
 
     assert "0,in use" in (folder.root / "skipped.csv").read_text()
+
+
+# A keeper whose worker says that it is at work, and ends with its standard input.
+KEEPER = """
+import sys
+from pathlib import Path
+from marigold_cli.training.renders.keeper import keep_composing
+from marigold_cli.training.renders.pictures import PictureFolder
+worker = "print('at work', flush=True); import sys; sys.stdin.read()"
+folder = PictureFolder(Path(sys.argv[1]))
+keep_composing([sys.executable, "-c", worker], folder, folder.root / "stop", 0, 1)
+"""
+
+
+def test_a_folder_is_taken_until_the_worker_of_a_killed_keeper_has_ended(
+    folder: PictureFolder,
+) -> None:
+    command = [sys.executable, "-c", KEEPER, str(folder.root)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"at work\n"
+        killed.kill()
+        killed.wait()
+
+        with pytest.raises(OutputInUseError, match="pictures: another process is filling it"):
+            keep_composing(["true"], folder, folder.root / "stop", 0, 1)
+
+    with (folder.root / ".partial" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # waits for the worker's end
+    with pytest.raises(ComposerError):
+        keep_composing(["true"], folder, folder.root / "stop", 0, 1)
