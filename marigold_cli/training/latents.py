@@ -86,7 +86,7 @@ class Encoder:
                 "say how many pictures to take, or leave out --cache"
             )
         self._source, self._protocol, self._device = source, protocol, device
-        name = f"{mix(key, source.name, len(source), source.identity()):016x}"
+        name = f"{mix(key, len(source), source.identity()):016x}"
         self.shelf = LatentShelf(source.name, root / name, len(source))
 
     @property

@@ -141,7 +141,7 @@ def test_pictures_that_lie_elsewhere_or_were_changed_are_encoded_anew(
         shutil.copytree(pictures, tmp_path / home / "eight")
     monkeypatch.chdir(tmp_path / "one")
     here = places(protocol, ["folder:eight"], tmp_path)
-    again = places(protocol, ["folder:eight"], tmp_path)
+    again = places(protocol, [f"folder:{Path('eight').resolve()}"], tmp_path)
     monkeypatch.chdir(tmp_path / "other")
     there = places(protocol, ["folder:eight"], tmp_path)
 

@@ -144,9 +144,9 @@ class Rendered:
                 shard.write(render_samples(shard.seeds, shard.size, self._device))
 
     def identity(self) -> str:
-        """Where its files lie, and how large and how old each is that is there."""
+        """Where its files lie, its size, and how large and how old each file is that is there."""
         there = [shard.path for shard in self._shards if shard.path.exists()]
-        return digest_of_files(self._shards[0].folder, there)
+        return digest_of_files(self._shards[0].folder, there, f"{self._shards[0].size}")
 
     def check(self) -> None:
         """Look at the header of every file that is there.

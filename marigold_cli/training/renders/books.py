@@ -26,7 +26,7 @@ def make_book(stage: Stage, group: str) -> Thing:
 
 
 def _row(rng: np.random.Generator) -> Solid:
-    """Books that stand side by side, the last one leaning."""
+    """Books that stand side by side."""
     parts, y = [], 0.0
     usual = rng.uniform(0.17, 0.27)
     for _ in range(int(rng.integers(4, 16))):

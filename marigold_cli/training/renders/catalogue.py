@@ -1,15 +1,13 @@
 """infinigen's object generators that are worth their time, by what they make.
 
-Each was run once: `seconds` of processor time for one object, at the level of detail asked for.
-Left out are those that took more than 8 s (most trees, ferns, agaves, boulders, mattress with
-covers), those that failed, and creatures.
+Each was run once at the level of detail asked for. Left out are those that took more than 8 s of
+processor time for one object (most trees, ferns, agaves, boulders, mattress with covers), those
+that failed, and creatures.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-_OBJECTS = "infinigen.assets.objects."
 
 
 @dataclass(frozen=True)
@@ -17,163 +15,123 @@ class Generator:
     """One class of objects.
 
     Attributes:
-        module: Below infinigen's objects.
-        name: Of the class.
-        seconds: Processor time for one.
+        path: Of the class, below infinigen's objects.
         reach: The object's longest side is brought into this range [m]; None keeps the size.
     """
 
-    module: str
-    name: str
-    seconds: float
+    path: str
     reach: tuple[float, float] | None = None
 
     @property
-    def path(self) -> str:
-        """Its module's full name."""
-        return _OBJECTS + self.module
+    def module(self) -> str:
+        """The full name of its module."""
+        return "infinigen.assets.objects." + self.path.rpartition(".")[0]
 
-
-def _of(
-    module: str, *rows: tuple[str, float] | tuple[str, float, tuple[float, float]]
-) -> list[Generator]:
-    made = []
-    for name, seconds, *reach in rows:
-        *parts, last = str(name).split(".")
-        made.append(Generator(".".join([module, *parts]), last, float(seconds), *reach))
-    return made
+    @property
+    def name(self) -> str:
+        """Of the class."""
+        return self.path.rpartition(".")[2]
 
 
 _SMALL = (0.08, 0.2)
 
 GROUPS: dict[str, list[Generator]] = {
-    "chair": [*_of("seating", ("ChairFactory", 0.3))],
-    "office-chair": [*_of("seating", ("OfficeChairFactory", 0.2), ("ChairFactory", 0.3))],
-    "stool": [*_of("seating", ("BarChairFactory", 0.1))],
-    "sofa": [*_of("seating", ("SofaFactory", 0.4))],
-    "armchair": [*_of("seating", ("ArmChairFactory", 0.4), ("ChairFactory", 0.3))],
-    "mattress": [*_of("seating", ("MattressFactory", 0.4))],
-    "pillow": [*_of("seating", ("PillowFactory", 2.5))],
-    "dining-table": [*_of("tables", ("TableDiningFactory", 0.1))],
-    "low-table": [*_of("tables", ("CoffeeTableFactory", 0.1))],
-    "side-table": [
-        *_of("tables", ("SideTableFactory", 0.1)),
-        *_of("shelves", ("SidetableDeskFactory", 0.1)),
-    ],
-    "bar-table": [*_of("tables", ("TableCocktailFactory", 0.2))],
-    "desk": [*_of("shelves", ("SimpleDeskFactory", 0.1))],
+    "chair": [Generator("seating.ChairFactory")],
+    "office-chair": [Generator("seating.OfficeChairFactory"), Generator("seating.ChairFactory")],
+    "stool": [Generator("seating.BarChairFactory")],
+    "sofa": [Generator("seating.SofaFactory")],
+    "armchair": [Generator("seating.ArmChairFactory"), Generator("seating.ChairFactory")],
+    "mattress": [Generator("seating.MattressFactory")],
+    "pillow": [Generator("seating.PillowFactory")],
+    "dining-table": [Generator("tables.TableDiningFactory")],
+    "low-table": [Generator("tables.CoffeeTableFactory")],
+    "side-table": [Generator("tables.SideTableFactory"), Generator("shelves.SidetableDeskFactory")],
+    "bar-table": [Generator("tables.TableCocktailFactory")],
+    "desk": [Generator("shelves.SimpleDeskFactory")],
     "shelf": [
-        *_of(
-            "shelves",
-            ("CellShelfFactory", 0.1),
-            ("LargeShelfFactory", 0.1),
-            ("SimpleBookcaseFactory", 0.1),
-        ),
-        *_of("shelves", ("LargeShelfFactory", 0.1)),
+        Generator("shelves.CellShelfFactory"),
+        Generator("shelves.LargeShelfFactory"),
+        Generator("shelves.SimpleBookcaseFactory"),
     ],
-    "low-shelf": [*_of("shelves", ("TVStandFactory", 0.1), ("SimpleBookcaseFactory", 0.1))],
-    "cabinet": [*_of("shelves", ("SingleCabinetFactory", 0.3))],
+    "low-shelf": [Generator("shelves.TVStandFactory"), Generator("shelves.SimpleBookcaseFactory")],
+    "cabinet": [Generator("shelves.SingleCabinetFactory")],
     "kitchen": [
-        *_of("shelves.kitchen_cabinet", ("KitchenCabinetFactory", 0.9)),
-        *_of("shelves.kitchen_space", ("KitchenSpaceFactory", 2.6)),
+        Generator("shelves.kitchen_cabinet.KitchenCabinetFactory"),
+        Generator("shelves.kitchen_space.KitchenSpaceFactory"),
     ],
-    "island": [*_of("shelves.kitchen_space", ("KitchenIslandFactory", 2.0))],
-    "appliance": [*_of("appliances", ("DishwasherFactory", 0.8), ("BeverageFridgeFactory", 0.5))],
+    "island": [Generator("shelves.kitchen_space.KitchenIslandFactory")],
+    "appliance": [
+        Generator("appliances.DishwasherFactory"),
+        Generator("appliances.BeverageFridgeFactory"),
+    ],
     "counter-appliance": [
-        *_of("appliances", ("MicrowaveFactory", 1.0)),
-        *_of("appliances", ("ToasterFactory", 0.4, (0.3, 0.4))),
+        Generator("appliances.MicrowaveFactory"),
+        Generator("appliances.ToasterFactory", (0.3, 0.4)),
     ],
-    "monitor": [*_of("appliances", ("MonitorFactory", 0.2))],
-    "television": [*_of("appliances", ("TVFactory", 0.1))],
-    "bathtub": [*_of("bathroom", ("BathtubFactory", 0.3))],
-    "toilet": [*_of("bathroom", ("ToiletFactory", 0.5))],
-    "basin": [*_of("bathroom", ("StandingSinkFactory", 0.1))],
-    "floor-lamp": [*_of("lamp", ("FloorLampFactory", 0.1))],
-    "desk-lamp": [*_of("lamp", ("DeskLampFactory", 0.1))],
-    "ceiling-lamp": [
-        *_of("lamp", ("CeilingClassicLampFactory", 0.1), ("CeilingLightFactory", 0.1))
-    ],
+    "monitor": [Generator("appliances.MonitorFactory")],
+    "television": [Generator("appliances.TVFactory")],
+    "bathtub": [Generator("bathroom.BathtubFactory")],
+    "toilet": [Generator("bathroom.ToiletFactory")],
+    "basin": [Generator("bathroom.StandingSinkFactory")],
+    "floor-lamp": [Generator("lamp.FloorLampFactory")],
+    "desk-lamp": [Generator("lamp.DeskLampFactory")],
     "tableware": [
-        *_of(
-            "tableware",
-            ("BowlFactory", 0.3),
-            ("CupFactory", 0.7),
-            ("CanFactory", 0.1),
-            ("PlateFactory", 0.2),
-            ("PotFactory", 0.6),
-            ("JarFactory", 0.2),
-            ("WineglassFactory", 0.7),
-            ("FoodBoxFactory", 0.1, (0.12, 0.3)),
-            ("FoodBagFactory", 0.2, (0.12, 0.3)),
-            ("PanFactory", 0.8),
-            ("LidFactory", 0.1),
-            ("SpoonFactory", 0.1),
-            ("KnifeFactory", 0.1),
-        )
+        Generator("tableware.BowlFactory"),
+        Generator("tableware.CupFactory"),
+        Generator("tableware.CanFactory"),
+        Generator("tableware.PlateFactory"),
+        Generator("tableware.PotFactory"),
+        Generator("tableware.JarFactory"),
+        Generator("tableware.WineglassFactory"),
+        Generator("tableware.FoodBoxFactory", (0.12, 0.3)),
+        Generator("tableware.FoodBagFactory", (0.12, 0.3)),
+        Generator("tableware.PanFactory"),
+        Generator("tableware.LidFactory"),
+        Generator("tableware.SpoonFactory"),
+        Generator("tableware.KnifeFactory"),
     ],
     "fruit": [
-        *_of(
-            "fruits",
-            ("apple.FruitFactoryApple", 0.1, (0.06, 0.09)),
-            ("starfruit.FruitFactoryStarfruit", 0.2, (0.08, 0.13)),
-            ("strawberry.FruitFactoryStrawberry", 0.4, (0.04, 0.07)),
-            ("pineapple.FruitFactoryPineapple", 0.2, (0.2, 0.3)),
-            ("coconutgreen.FruitFactoryCoconutgreen", 1.5, (0.15, 0.25)),
-            ("durian.FruitFactoryDurian", 1.5, (0.2, 0.3)),
-            ("compositional_fruit.FruitFactoryCompositional", 0.6, (0.06, 0.15)),
-        )
+        Generator("fruits.apple.FruitFactoryApple", (0.06, 0.09)),
+        Generator("fruits.starfruit.FruitFactoryStarfruit", (0.08, 0.13)),
+        Generator("fruits.strawberry.FruitFactoryStrawberry", (0.04, 0.07)),
+        Generator("fruits.pineapple.FruitFactoryPineapple", (0.2, 0.3)),
+        Generator("fruits.coconutgreen.FruitFactoryCoconutgreen", (0.15, 0.25)),
+        Generator("fruits.durian.FruitFactoryDurian", (0.2, 0.3)),
+        Generator("fruits.compositional_fruit.FruitFactoryCompositional", (0.06, 0.15)),
     ],
-    "pot": [*_of("tableware", ("plant_container.PlantPotFactory", 0.7))],
-    "vase": [*_of("table_decorations", ("VaseFactory", 0.5))],
+    "pot": [Generator("tableware.plant_container.PlantPotFactory")],
+    "vase": [Generator("table_decorations.VaseFactory")],
     "shell": [
-        *_of(
-            "mollusk",
-            ("ConchFactory", 0.2, _SMALL),
-            ("NautilusFactory", 0.1, _SMALL),
-            ("ScallopFactory", 0.3, _SMALL),
-            ("VoluteFactory", 0.1, _SMALL),
-            ("AugerFactory", 0.3, _SMALL),
-        )
+        Generator("mollusk.ConchFactory", _SMALL),
+        Generator("mollusk.NautilusFactory", _SMALL),
+        Generator("mollusk.ScallopFactory", _SMALL),
+        Generator("mollusk.VoluteFactory", _SMALL),
+        Generator("mollusk.AugerFactory", _SMALL),
     ],
     "house-plant": [
-        *_of(
-            "small_plants",
-            ("SnakePlantFactory", 0.1, (0.4, 1.2)),
-            ("SpiderPlantFactory", 0.3, (0.3, 0.6)),
-        ),
+        Generator("small_plants.SnakePlantFactory", (0.4, 1.2)),
+        Generator("small_plants.SpiderPlantFactory", (0.3, 0.6)),
     ],
     "small-plant": [
-        *_of(
-            "small_plants",
-            ("SucculentFactory", 0.3, (0.06, 0.2)),
-            ("SnakePlantFactory", 0.1, (0.2, 0.4)),
-        ),
-        *_of("grassland", ("GrassTuftFactory", 0.1, (0.1, 0.25))),
+        Generator("small_plants.SucculentFactory", (0.06, 0.2)),
+        Generator("small_plants.SnakePlantFactory", (0.2, 0.4)),
+        Generator("grassland.GrassTuftFactory", (0.1, 0.25)),
     ],
     "garden-plant": [
-        *_of(
-            "grassland",
-            ("FlowerPlantFactory", 0.3, (0.3, 1.2)),
-            ("GrassTuftFactory", 0.1, (0.2, 0.5)),
-        ),
-        *_of(
-            "small_plants",
-            ("SnakePlantFactory", 0.1, (0.4, 1.2)),
-            ("SpiderPlantFactory", 0.3, (0.3, 0.9)),
-        ),
-        *_of("monocot", ("GrassesMonocotFactory", 2.8), ("TussockMonocotFactory", 1.7)),
-        *_of("mushroom.growth", ("MushroomGrowthFactory", 1.4, (0.1, 0.4))),
+        Generator("grassland.FlowerPlantFactory", (0.3, 1.2)),
+        Generator("grassland.GrassTuftFactory", (0.2, 0.5)),
+        Generator("small_plants.SnakePlantFactory", (0.4, 1.2)),
+        Generator("small_plants.SpiderPlantFactory", (0.3, 0.9)),
+        Generator("monocot.GrassesMonocotFactory"),
+        Generator("monocot.TussockMonocotFactory"),
+        Generator("mushroom.growth.MushroomGrowthFactory", (0.1, 0.4)),
     ],
-    "pallet": [*_of("elements", ("PalletFactory", 0.1))],
-    "rack": [*_of("elements.warehouses.rack", ("RackFactory", 0.3, (2.0, 3.2)))],
-    "pillar": [*_of("elements", ("PillarFactory", 0.3))],
+    "pallet": [Generator("elements.PalletFactory")],
+    "rack": [Generator("elements.warehouses.rack.RackFactory", (2.0, 3.2))],
+    "pillar": [Generator("elements.PillarFactory")],
     "stairs": [
-        *_of("elements.staircases.straight", ("StraightStaircaseFactory", 1.8)),
-        *_of("elements.staircases.spiral", ("SpiralStaircaseFactory", 0.4)),
+        Generator("elements.staircases.straight.StraightStaircaseFactory"),
+        Generator("elements.staircases.spiral.SpiralStaircaseFactory"),
     ],
-    "door": [
-        *_of("elements.doors.panel", ("PanelDoorFactory", 0.3)),
-        *_of("elements.doors.louver", ("LouverDoorFactory", 0.3)),
-    ],
-    "picture": [*_of("wall_decorations", ("WallArtFactory", 0.2))],
+    "picture": [Generator("wall_decorations.WallArtFactory")],
 }

@@ -10,14 +10,13 @@ from marigold_cli.training.renders.furniture import (
     hang_pictures,
     lay_rug,
 )
-from marigold_cli.training.renders.gardens import blurred
 from marigold_cli.training.renders.lights import stand_lamp
 from marigold_cli.training.renders.plan import Kind
 from marigold_cli.training.renders.props import Props, pick
 from marigold_cli.training.renders.rooms import Room, build_room
 from marigold_cli.training.renders.scene import Scene
 from marigold_cli.training.renders.stage import Stage, Thing, size_of, supports_of
-from marigold_cli.training.renders.views import Rules, View, look
+from marigold_cli.training.renders.views import Rules, View, blurred, look
 
 _NEAR = Rules(nearest=0.1, median=0.2, spread=1.3, one=0.75, sky=0.4, objects=4)
 _TABLES = ("dining-table", "dining-table", "desk", "low-table", "island", "side-table", "bar-table")
@@ -42,6 +41,8 @@ def _shelves(stage: Stage, room: Room, props: Props) -> Scene:
         if shelf is not None:
             found.append(shelf)
             props.dress(shelf, SHELF_THINGS, pick(rng, 12, 35))
+    if not found:
+        raise ValueError("no shelf found its place")
     props.along(room.floor, "chair")
     if rng.random() < 0.5:
         props.anywhere(room.floor, "house-plant")
@@ -71,7 +72,7 @@ def _shelves(stage: Stage, room: Room, props: Props) -> Scene:
         view = look(place, target, rng, (35, 80))
         return blurred(view, reach, rng) if rng.random() < 0.3 else view
 
-    return Scene(draw, _NEAR if found else Rules(objects=99))
+    return Scene(draw, _NEAR)
 
 
 def _table_top(stage: Stage, room: Room, props: Props, single: bool) -> Scene:

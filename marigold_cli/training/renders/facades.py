@@ -142,7 +142,7 @@ def facade(width: float, storeys: int, style: Style, rng: np.random.Generator) -
 
 
 def _bands(width: float, height: float, style: Style, rng: np.random.Generator) -> list[Solid]:
-    """A cornice, and perhaps a plinth and a course above the ground floor."""
+    """A cornice, and perhaps a course above the ground floor."""
     reach = rng.uniform(0.08, 0.5)
     bands = [box((0, -reach, height - 0.05), (width, 0.1, height + rng.uniform(0.1, 0.5)), "trim")]
     if rng.random() < 0.5:

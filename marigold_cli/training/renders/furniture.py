@@ -9,9 +9,9 @@ import numpy as np
 from marigold_cli.training.renders.figures import person
 from marigold_cli.training.renders.lights import stand_lamp
 from marigold_cli.training.renders.materials import make
-from marigold_cli.training.renders.placement import Block, Region
+from marigold_cli.training.renders.placement import INWARD, Block, Region
 from marigold_cli.training.renders.props import Props, pick
-from marigold_cli.training.renders.rooms import Room, inward
+from marigold_cli.training.renders.rooms import Room
 from marigold_cli.training.renders.solids import box, join
 from marigold_cli.training.renders.stage import Stage, Thing, size_of
 
@@ -29,7 +29,7 @@ def make_bed(stage: Stage, props: Props, floor: Region) -> Block | None:
     rise, head = rng.uniform(0.2, 0.4), rng.uniform(0.7, 1.2)
     block = floor.against((long + 0.12, wide + 0.1, rise + thick), rng, gap=0.04)
     if block is None:
-        mattress.hide_render = True
+        stage.put_away(mattress)
         return None
     x, y = long / 2 + 0.06, wide / 2 + 0.05
     frame = join(
@@ -188,7 +188,7 @@ def hang_pictures(room: Room, props: Props, count: int) -> None:
         thick, wide, high = size_of(picture)
         x, y = room.point(side, along, thick / 2 + 0.003)
         z = min(rng.uniform(1.1, 1.6), room.height - high - 0.1)
-        block = Block(x, y, thick, wide, inward(side), z, z + high)
+        block = Block(x, y, thick, wide, INWARD[side], z, z + high)
         props.stage.place(picture, block, solid=False)
 
 

@@ -14,7 +14,7 @@ from marigold_cli.training.renders.props import Props, pick
 from marigold_cli.training.renders.scene import Scene
 from marigold_cli.training.renders.solids import box, join
 from marigold_cli.training.renders.stage import Stage
-from marigold_cli.training.renders.views import Rules, View, look
+from marigold_cli.training.renders.views import Rules, View, blurred, look
 
 _RULES = Rules(nearest=0.2, median=0.5, spread=1.7, one=0.75, sky=0.5, objects=5)
 
@@ -29,7 +29,7 @@ def compose_garden(stage: Stage) -> Scene:
     _enclose(stage, things, half, deep)
     if rng.random() < 0.6:
         _lay_path(stage, half, deep)
-    region = Region(-half, 0, half, deep, taken=stage.blocks)
+    region = Region(-half, 0, half, deep, taken=[*stage.blocks])
     _plant(things, props, region)
     if rng.random() < 0.75:
         _sow_grass(stage, half, deep)
@@ -123,7 +123,7 @@ def _sow_grass(stage: Stage, half: float, deep: float) -> None:
                 twin.location = (x + side / 2, y + side / 2, 0)
                 twin.rotation_euler = (0, 0, math.pi / 2 * int(rng.integers(4)))
     for patch in patches:
-        patch.hide_render = True
+        stage.put_away(patch)
 
 
 def _wander(stage: Stage, half: float, deep: float) -> View:
@@ -141,10 +141,3 @@ def _wander(stage: Stage, half: float, deep: float) -> View:
     target = (aim.x, aim.y, min(aim.top, 2.0) * 0.6) if aim else (0.0, deep, 1.0)
     view = look((x, y, z), target, rng, (30, 85))
     return blurred(view, math.dist((x, y, z), target), rng) if close else view
-
-
-def blurred(view: View, focus: float, rng: np.random.Generator) -> View:
-    """The same through a wide open lens, with some chance."""
-    if rng.random() < 0.4:
-        return view
-    return View(**{**vars(view), "f_stop": float(10 ** rng.uniform(0.2, 0.9)), "focus": focus})

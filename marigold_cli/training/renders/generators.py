@@ -55,7 +55,7 @@ def spawn(group: str, rng: np.random.Generator) -> Thing | None:
 
 def _run(generator: Generator, seed: int) -> Any:
     """What infinigen makes."""
-    factory = getattr(importlib.import_module(generator.path), generator.name)(seed)
+    factory = getattr(importlib.import_module(generator.module), generator.name)(seed)
     made = factory.spawn_asset(0, distance=_DETAIL)
     factory.finalize_assets([made])
     return made

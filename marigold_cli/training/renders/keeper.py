@@ -60,7 +60,7 @@ def keep_composing(
     stop: Path,
     first: int = 0,
     count: int | None = None,
-    limits: Limits | None = None,
+    limits: Limits = Limits(),
 ) -> None:
     """Run processes until all seeds are done or the stop file appears.
 
@@ -75,44 +75,36 @@ def keep_composing(
     Raises:
         ComposerError: A process ended before its first seed.
         OutputError: The folder takes no more files; no seed is skipped for it.
-        OutputInUseError: Another one keeps composing into this folder.
+        OutputInUseError: Another one keeps composing into this folder, or what a killed one left.
     """
-    limits = limits or Limits()
-    with _alone(folder):
-        _compose_all(command, folder, stop, first, count, limits)
+    with _alone(folder) as lock:
+        while not stop.exists():
+            seeds = list(itertools.islice(unfinished(folder, first, count), limits.scenes))
+            if not seeds:
+                return
+            _compose([*command, *map(str, seeds)], folder, limits, lock)
 
 
-def _compose_all(
-    command: Sequence[str],
-    folder: PictureFolder,
-    stop: Path,
-    first: int,
-    count: int | None,
-    limits: Limits,
-) -> None:
-    """Process after process."""
-    while not stop.exists():
-        seeds = list(itertools.islice(unfinished(folder, first, count), limits.scenes))
-        if not seeds:
-            return
-        note = _note(folder)
-        note.unlink(missing_ok=True)
-        process = subprocess.Popen([*command, *map(str, seeds)])
-        try:
-            fault = _watch(process, note, limits)
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode == ExitCode.OUTPUT:
-            raise OutputError(
-                f"{folder.root}: takes no more files; free some space, then run the same line again"
-            )
-        if not note.exists():
-            raise ComposerError(f"{command[0]}: ended with {process.returncode} before any scene")
-        seed = int(note.read_text(encoding="ascii"))
-        if fault and seed not in folder.finished():
-            _LOG.warning("seed %d: %s", seed, fault)
-            folder.skip(seed, fault)
+def _compose(command: Sequence[str], folder: PictureFolder, limits: Limits, lock: int) -> None:
+    """One process, which holds the lock too: it may outlive a keeper that is killed."""
+    note = _note(folder)
+    note.unlink(missing_ok=True)
+    process = subprocess.Popen(command, pass_fds=[lock])
+    try:
+        fault = _watch(process, note, limits)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode == ExitCode.OUTPUT:
+        raise OutputError(
+            f"{folder.root}: takes no more files; free some space, then run the same line again"
+        )
+    if not note.exists():
+        raise ComposerError(f"{command[0]}: ended with {process.returncode} before any scene")
+    seed = int(note.read_text(encoding="ascii"))
+    if fault and seed not in folder.finished():
+        _LOG.warning("seed %d: %s", seed, fault)
+        folder.skip(seed, fault)
 
 
 def note_seed(folder: PictureFolder, seed: int) -> None:
@@ -136,8 +128,8 @@ def resident(process: int | str = "self") -> int:
 
 
 @contextmanager
-def _alone(folder: PictureFolder) -> Iterator[None]:
-    """Hold the folder's lock; the system gives it back even after a crash."""
+def _alone(folder: PictureFolder) -> Iterator[int]:
+    """Hold the folder's lock; the system gives it back once no process has this file open."""
     path = folder.root / ".partial" / "lock"
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,8 +138,10 @@ def _alone(folder: PictureFolder) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise OutputInUseError(f"{folder.root}: another process is filling it") from error
-        yield
+            raise OutputInUseError(
+                f"{folder.root}: another process is filling it; wait for its end"
+            ) from error
+        yield lock.fileno()
 
 
 def _note(folder: PictureFolder) -> Path:

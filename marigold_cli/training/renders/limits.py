@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class TookTooLongError(Exception):
-    """Something used more processor time than it was given."""
+class TookTooLongError(BaseException):
+    """Something used more processor time than it was given; no `except Exception` may eat it."""
 
 
 @contextmanager

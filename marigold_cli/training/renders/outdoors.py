@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import bpy
 import numpy as np
 
 from marigold_cli.training.renders.facades import building, choose_style, lamp_post
@@ -18,6 +17,9 @@ from marigold_cli.training.renders.solids import Solid, box, join, sheet
 from marigold_cli.training.renders.stage import Stage, Thing, size_of
 from marigold_cli.training.renders.terrain import stone
 from marigold_cli.training.renders.vehicles import car
+from marigold_cli.training.renders.views import Rules
+
+OPEN = Rules(nearest=0.6, median=2.5, spread=2.0, one=0.72, sky=0.6, objects=4)
 
 # The slots of each kind of thing and the purposes of the materials that fill them.
 _SLOTS = {
@@ -69,11 +71,7 @@ class Outdoors:
             length, width = length * 0.3, width * 0.3
         block = Block(x, y, length, width, heading, z, z + height)
         if any(block.overlaps(other) for other in self.stage.blocks):
-            if thing not in self.made[kind]:
-                bpy.data.objects.remove(thing)
-            else:
-                thing.hide_render = True  # kept to be copied
-                thing.location = (0, 0, -1000)
+            self.stage.put_away(thing)
             return None
         return self.stage.place(thing, block)
 

@@ -134,7 +134,7 @@ def hair(rng: np.random.Generator) -> Material:
 
 
 def leaf(rng: np.random.Generator) -> Material:
-    """Leaves let some light through."""
+    """Green, now and then as in autumn."""
     colour = hue(rng.normal(0.25, 0.04), rng.uniform(0.45, 0.8), rng.uniform(0.08, 0.3))
     if rng.random() < 0.12:
         colour = hue(rng.uniform(0.02, 0.15), rng.uniform(0.5, 0.85), rng.uniform(0.15, 0.5))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _TRIES = 24
-# Sides of a region by number, anticlockwise from y0: what stands against one looks this way.
-_INWARD = (math.pi / 2, math.pi, -math.pi / 2, 0.0)
+# The heading [rad] from each side of a region into it; sides go anticlockwise from y0.
+INWARD = (math.pi / 2, math.pi, -math.pi / 2, 0.0)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Region:
             x, y = rng.uniform(self.x0, self.x1), rng.uniform(self.y0, self.y1)
             x = (x, self.x1 - back, x, self.x0 + back)[side]
             y = (self.y0 + back, y, self.y1 - back, y)[side]
-            block = self.put(self._block(x, y, size, _INWARD[side]), gap / 2)
+            block = self.put(self._block(x, y, size, INWARD[side]), gap / 2)
             if block:
                 return block
         return None

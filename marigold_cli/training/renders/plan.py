@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-VERSION = "4"  # of the composer; the same seed may give another scene in another version
+VERSION = "5"  # of the composer; the same seed may give another scene in another version
 MOST_VIEWS = 8
 
 

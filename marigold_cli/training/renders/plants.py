@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marigold_cli.training.renders.solids import Face, Floats, Solid, join, tube
+from marigold_cli.training.renders.solids import Face, Floats, Solid, box, join, tube
 
 
 def tree(rng: np.random.Generator, height: float, leaves: int = 5000) -> Solid:
@@ -59,15 +59,16 @@ def bush(rng: np.random.Generator, radii: tuple[float, float, float], leaves: in
 
 
 def hedge(rng: np.random.Generator, length: float, height: float, thick: float) -> Solid:
-    """A cut hedge along x: leaves in its outer layer over a dark core."""
-    count = int(min(12000, 500 * length * height / 0.5))
-    half = np.array([length / 2, thick / 2, height / 2])
+    """A cut hedge along x: leaves on its long sides and its top, over a core as green."""
+    count = int(min(12000, 1000 * length * height))
+    half = np.array([length, thick, height]) / 2
     at = rng.uniform(-1, 1, (count, 3))
-    axis = rng.integers(1, 3, count)  # the two long sides and the top
-    at[np.arange(count), axis] = np.sign(at[np.arange(count), axis]) * rng.uniform(
-        0.85, 1.05, count
-    )
-    return _leaves(at * half + [0, 0, height / 2], 0.09, rng)
+    out = rng.uniform(0.85, 1.05, count)
+    on_top = rng.random(count) < thick / (thick + 2 * height)
+    at[:, 1] = np.where(on_top, at[:, 1], np.copysign(out, at[:, 1]))
+    at[:, 2] = np.where(on_top, out, at[:, 2])
+    core = box(-0.9 * half, 0.9 * half, "leaf")
+    return join([core, _leaves(at * half, 0.09, rng)]).moved(0, 0, height / 2)
 
 
 def grass(rng: np.random.Generator, side: float, height: float, blades: int = 2500) -> Solid:

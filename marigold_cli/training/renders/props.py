@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import bpy
 import numpy as np
 
 from marigold_cli.training.renders.books import BOOKS, make_book
@@ -91,14 +90,10 @@ class Props:
         return found
 
     def _settle(self, thing: Thing, block: Block | None) -> Thing | None:
-        """Leave the thing in its place, or take it away if it has none."""
+        """Leave the thing in its place, or put it away if it has none."""
         if block is not None:
             return self.stage.place(thing, block)
-        if not any(thing == other for things in self.made.values() for other in things):
-            bpy.data.objects.remove(thing)
-        else:
-            thing.hide_render = True  # kept to be copied
-            thing.location = (0, 0, -1000)
+        self.stage.put_away(thing)
         return None
 
 

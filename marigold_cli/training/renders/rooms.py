@@ -11,7 +11,7 @@ from marigold_cli.training.renders.facades import Opening, building, pierced_wal
 from marigold_cli.training.renders.lights import hang_lamp, set_sky, window_light
 from marigold_cli.training.renders.materials import make
 from marigold_cli.training.renders.paints import shining
-from marigold_cli.training.renders.placement import Block, Region
+from marigold_cli.training.renders.placement import INWARD, Block, Region
 from marigold_cli.training.renders.solids import Solid, box, join, loft, sheet
 from marigold_cli.training.renders.stage import Stage
 
@@ -47,10 +47,9 @@ class Room:
         ends = ((w - along, off), (w - off, d - along), (along, d - off), (off, along))
         return ends[side]
 
-
-def inward(side: int) -> float:
-    """The heading from a wall into the room [rad]."""
-    return (math.pi / 2, math.pi, -math.pi / 2, 0.0)[side]
+    def on_wall(self, solid: Solid, side: int) -> Solid:
+        """What was made in the frame of a side's wall, where it belongs."""
+        return solid.turned(INWARD[side] + math.pi / 2).moved(*self.point(side, 0, 0))
 
 
 def build_room(stage: Stage, width: float, depth: float, height: float, look: str = "") -> Room:
@@ -94,7 +93,7 @@ def _open(room: Room, rng: np.random.Generator) -> None:
         wide = rng.uniform(0.8, 1.0)
         room.openings[side].append(Opening(at, at + wide, 0.0, rng.uniform(1.98, 2.15)))
         x, y = room.point(side, at + wide / 2, 0.5)
-        room.floor.taken.append(Block(x, y, 1.0, 1.0, inward(side), 0, 2.2))
+        room.floor.taken.append(Block(x, y, 1.0, 1.0, INWARD[side], 0, 2.2))
     for side in range(4):
         if room.openings[side] or rng.random() > 0.5:
             continue
@@ -130,8 +129,7 @@ def _wall(room: Room, side: int, rng: np.random.Generator) -> Solid:
         edges.append(span)
         for x0, x1 in zip(edges[::2], edges[1::2], strict=True):
             parts.append(box((x0, -0.015, 0), (x1, 0, high), "trim"))
-    angle = (math.pi, -math.pi / 2, 0.0, math.pi / 2)[side]
-    return join(parts).turned(angle).moved(*room.point(side, 0, 0))
+    return room.on_wall(join(parts), side)
 
 
 def _door(o: Opening, rng: np.random.Generator) -> list[Solid]:
@@ -162,7 +160,7 @@ def _light(stage: Stage, room: Room) -> None:
     for side, o in windows:
         x, y = room.point(side, (o.x0 + o.x1) / 2, -0.1)
         size = (o.x1 - o.x0, o.z1 - o.z0)
-        window_light((x, y, (o.z0 + o.z1) / 2), inward(side), size, day)
+        window_light((x, y, (o.z0 + o.z1) / 2), INWARD[side], size, day)
         if rng.random() < 0.5:
             _hang_curtains(stage, room, side, o)
     if windows:
@@ -208,9 +206,7 @@ def _hang_curtains(stage: Stage, room: Room, side: int, o: Opening) -> None:
         outline = np.concatenate([front, np.add(front, [0, 0.008])[::-1]])
         levels = [np.column_stack([outline, np.full(len(outline), z)]) for z in (drop, o.z1 + 0.12)]
         parts.append(loft(levels, ["cloth"] * len(outline)))
-    angle = (math.pi, -math.pi / 2, 0.0, math.pi / 2)[side]
-    solid = join(parts).turned(angle).moved(*room.point(side, 0, 0))
-    stage.build(solid, {"cloth": make("curtain", rng)}, "curtain")
+    stage.build(room.on_wall(join(parts), side), {"cloth": make("curtain", rng)}, "curtain")
 
 
 def _show_outside(stage: Stage, room: Room) -> None:
@@ -235,4 +231,4 @@ def _show_outside(stage: Stage, room: Room) -> None:
             continue
         house = building(rng.uniform(8, 25), 10, int(rng.integers(2, 6)), rng)
         x, y = room.point(side, room.span(side) / 2, -rng.uniform(8, 30))
-        stage.build(house.turned(inward(side) + math.pi / 2).moved(x, y, below), slots, "house")
+        stage.build(house.turned(INWARD[side] + math.pi / 2).moved(x, y, below), slots, "house")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from marigold_cli.training.renders.outdoors import (
+    OPEN,
     Outdoors,
     lay_ground,
     open_sky,
@@ -18,8 +19,6 @@ from marigold_cli.training.renders.props import Props, pick
 from marigold_cli.training.renders.scene import Scene
 from marigold_cli.training.renders.stage import Stage, size_of
 from marigold_cli.training.renders.views import Rules, View, look
-
-_OPEN = Rules(nearest=0.6, median=2.5, spread=2.0, one=0.72, sky=0.6, objects=4)
 
 
 def compose_square(stage: Stage, kind: Kind) -> Scene:
@@ -49,10 +48,10 @@ def _square(stage: Stage) -> Scene:
             x, y = rng.uniform(-half * 0.85, half * 0.85), rng.uniform(-half * 0.3, half * 1.5)
             things.put(kind, x, y, rng.uniform(-math.pi, math.pi))
     props = Props(stage)
-    region = Region(-half * 0.6, -half * 0.2, half * 0.6, half * 0.8, taken=stage.blocks)
+    region = Region(-half * 0.6, -half * 0.2, half * 0.6, half * 0.8, taken=[*stage.blocks])
     for _ in range(pick(rng, 0, 4)):
         props.anywhere(region, str(rng.choice(["pillar", "bar-table", "chair", "dining-table"])))
-    return Scene(lambda: _stroll(stage, half), _OPEN)
+    return Scene(lambda: _stroll(stage, half), OPEN)
 
 
 def _stroll(stage: Stage, half: float) -> View:
@@ -80,7 +79,7 @@ def _courtyard(stage: Stage) -> Scene:
     for side in (-1, 1):
         row_of_houses(things, side * half, -8, deep, -side, 0.1)
     _close_off(things, deep)
-    _furnish_yard(props, Region(-half + 0.1, 0, half - 0.1, deep - 0.2, taken=stage.blocks))
+    _furnish_yard(props, Region(-half + 0.1, 0, half - 0.1, deep - 0.2, taken=[*stage.blocks]))
     for kind, count in (("bush", 5), ("person", 3), ("bench", 2), ("tree", 2), ("stone", 3)):
         for _ in range(pick(rng, 0, count)):
             x, y = rng.uniform(-half + 0.6, half - 0.6), rng.uniform(0.5, deep - 0.8)

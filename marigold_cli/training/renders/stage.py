@@ -64,6 +64,11 @@ class Stage:
             self.blocks.append(block)
         return thing
 
+    def put_away(self, thing: Thing) -> None:
+        """Hide a thing that has no place, from pictures and from glances; it may be copied."""
+        thing.hide_render = True
+        thing.location = (0, 0, -1000)
+
     def reveal(self) -> None:
         """Show what was placed; until then Blender has less to keep up to date."""
         bpy.context.view_layer.layer_collection.children[_SET].exclude = False

@@ -8,6 +8,7 @@ import numpy as np
 
 from marigold_cli.training.renders.materials import make
 from marigold_cli.training.renders.outdoors import (
+    OPEN,
     Outdoors,
     lay_ground,
     open_sky,
@@ -22,8 +23,6 @@ from marigold_cli.training.renders.stage import Stage
 from marigold_cli.training.renders.terrain import hills
 from marigold_cli.training.renders.views import Rules, View, look
 
-_OPEN = Rules(nearest=0.6, median=2.5, spread=2.0, one=0.72, sky=0.6, objects=4)
-
 
 def compose_street(stage: Stage, kind: Kind) -> Scene:
     """A road to walk or to drive along, in a town or in the country."""
@@ -37,7 +36,7 @@ def _street(stage: Stage) -> Scene:
     half, walk = rng.uniform(2.2, 7.0), rng.uniform(1.2, 5.0)
     length = rng.uniform(60, 200)
     lay_ground(stage, str(rng.choice(["meadow", "asphalt", "earth"])), level=-0.02)
-    _lay_road(stage, half, length, walk)
+    _lay_road(stage, half, walk)
     for side in (-1, 1):
         if rng.random() < 0.9:
             front = side * (half + walk + rng.choice([0.0, rng.uniform(0, 6)]))
@@ -52,10 +51,10 @@ def _street(stage: Stage) -> Scene:
         side = rng.choice([-1, 1])
         things.put("car", side * half * 0.3, rng.uniform(5, length * 0.6), side * math.pi / 2)
     _line_pavements(things, half, walk, length)
-    return Scene(lambda: _walk(stage, half, walk, length), _OPEN)
+    return Scene(lambda: _walk(stage, half, walk, length), OPEN)
 
 
-def _lay_road(stage: Stage, half: float, length: float, walk: float) -> None:
+def _lay_road(stage: Stage, half: float, walk: float) -> None:
     """Asphalt, kerbs, pavements and lines."""
     rng = stage.rng
     y0, y1, kerb = -60, 600, rng.uniform(0.06, 0.16)
@@ -137,7 +136,7 @@ def _road(stage: Stage) -> Scene:
     ground = make(str(rng.choice(["meadow", "meadow", "earth"])), rng)
     land = hills(rng, half + 6, 1800, 10 ** rng.uniform(0.7, 2.2))
     stage.build(land, {"ground": ground}, "land")
-    _lay_road(stage, half, 300, rng.uniform(-6.7, -5.5))
+    _lay_road(stage, half, rng.uniform(-6.7, -5.5))
     if rng.random() < 0.6:
         _guard(stage, float(rng.choice([-1, 1])) * (half + 1.2))
     if rng.random() < 0.5:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,19 @@ def look(
     pitch = math.atan2(away[2], math.hypot(away[0], away[1])) + rng.normal(0, 0.08) * angle
     roll = rng.normal(0, 0.02) if rng.random() < 0.8 else rng.normal(0, 0.08)
     return View(*place, heading, float(np.clip(pitch, -1.5, 0.9)), roll, angle)
+
+
+def blurred(view: View, focus: float, rng: np.random.Generator) -> View:
+    """The same through a wide open lens, with some chance.
+
+    Args:
+        view: A sharp one.
+        focus: z-depth that stays sharp [m].
+        rng: Chooses.
+    """
+    if rng.random() < 0.4:
+        return view
+    return replace(view, f_stop=float(10 ** rng.uniform(0.2, 0.9)), focus=focus)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, which tells the keeper of a full disk: that is no seed's fault.
     """
+    keeper = os.getppid()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender tells of every tenth of a picture there
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     for noisy in ("infinigen", "matplotlib", "trimesh", "PIL"):
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         return compose_scene(plan(seed), folder, stop)
 
     try:
-        work_through(_noted(folder, map(int, arguments[2:])), compose, folder, stop)
+        work_through(_noted(folder, map(int, arguments[2:]), keeper), compose, folder, stop)
     except OutputError as error:
         _LOG.error("%s", error)
         return ExitCode.OUTPUT
@@ -89,9 +90,8 @@ def _attempt(
     return None if stop.exists() else "no view"
 
 
-def _noted(folder: PictureFolder, seeds: Iterator[int]) -> Iterator[int]:
+def _noted(folder: PictureFolder, seeds: Iterator[int], keeper: int) -> Iterator[int]:
     """The seeds one by one, each noted for the keeper first, as long as there is one."""
-    keeper = os.getppid()
     for seed in seeds:
         if resident() > 0.75 * Limits().memory or os.getppid() != keeper:
             return
