@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -112,9 +111,6 @@ class RunOptions:
         policy: How a run treats what is there and what goes wrong.
         devices: One worker on each of them; empty: one worker on the model's device.
         shard: The part of the photos that is looked after; None: all.
-        party: Words that let several processes be at work in one folder; None: this one alone.
-        run_id: What the run is called where it may begin once more because a worker died.
-        units: Members of photos that fit a device together, as earlier runs found out, by device.
     """
 
     inputs: tuple[str, ...] = ()
@@ -127,6 +123,3 @@ class RunOptions:
     policy: Policy = field(default_factory=Policy)
     devices: tuple[str, ...] = ()
     shard: Shard | None = None
-    party: str | None = None
-    run_id: str = ""
-    units: Mapping[str, int] = field(default_factory=dict)

@@ -130,6 +130,14 @@ class Plan:
     failed: int = 0
     past: Past = Past()
 
+    @property
+    def party(self) -> str | None:
+        """The words of all who may be at work on it together; None: one process alone."""
+        if self.shard:
+            count = self.shard.partition("/")[2]
+            return f"shards of {count}, settings {self.fingerprint}"
+        return f"workers of {self.run_id}" if self.run_id else None
+
 
 def parts_of(ensemble: int, batch: int) -> list[Part]:
     """An ensemble cut where one worker begins another batch of members."""

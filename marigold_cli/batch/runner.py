@@ -61,7 +61,7 @@ def run_batch(
     _announce(plan, tell)
     is_news = plan.is_news or plan.past.exit_code not in (None, outcome.exit_code)
     if is_news or has_leftovers(options.out):
-        with tidy(), occupied(options.out, options.policy.fsync, options.party) as place:
+        with tidy(), occupied(options.out, options.policy.fsync, plan.party) as place:
             if is_news:
                 outcome = _run(outcome, place, crew, tell, replan)
     if stop.is_late and not outcome.done:

@@ -8,16 +8,15 @@ import faulthandler
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 from marigold_cli.batch.head import Head
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.predictor import Predictor
 from marigold_cli.batch.settings import Settings
-from marigold_cli.batch.shift import Crew, Shift
+from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.worker import Leader, take_part
 from marigold_cli.cli.console import configure_logging, stderr_console
@@ -31,37 +30,45 @@ from marigold_cli.cli.engine import (
     share_cores,
     share_cores_of_engine,
 )
-from marigold_cli.cli.workflow import choose, opener
+from marigold_cli.cli.workflow import Hire, choose, opener
 from marigold_cli.errors import UsageError
 
-Hire: TypeAlias = Callable[[Callable[[], Predictor]], Crew]
 
+@dataclass(frozen=True)
+class Team:
+    """Those who do the work of one run.
 
-def hire_here(asked: RunOptions) -> tuple[RunOptions, Hire]:
-    """This process does the work itself, or starts a worker for each of several devices.
-
-    Returns:
-        What was asked, with what the workers must know; and what gives them.
+    Attributes:
+        hire: Gives them, for what opens the model.
+        name: Tells their run from others where it may begin once more because one of them died;
+            empty: it never does.
     """
+
+    hire: Hire = Solo
+    name: str = ""
+
+
+ALONE = Team()
+
+
+def hire_here(asked: RunOptions) -> Team:
+    """This process does the work itself, or starts a worker for each of several devices."""
     if len(asked.devices) < 2:
         if "ACCELERATE_MIXED_PRECISION" in os.environ:  # accelerate launch of one process
             _settle_threads(asked, 1)
-        return asked, Solo
+        return ALONE
     check_devices(asked.devices)
-    name = secrets.token_hex(8)
-    asked = replace(asked, party=f"workers of {name}", run_id=name)
-    return asked, lambda _: Launcher(asked)
+    return Team(lambda _: Launcher(asked), secrets.token_hex(8))
 
 
 @contextlib.contextmanager
-def leading(asked: RunOptions, rank: Rank) -> Iterator[tuple[RunOptions, Hire]]:
-    """An engine has started this process as the first of several workers; gives as `hire_here`."""
+def leading(asked: RunOptions, rank: Rank) -> Iterator[Team]:
+    """An engine has started this process as the first of several workers."""
     _settle_threads(asked, rank.neighbours)
     store, name = open_store(rank)
     head = Head(store, rank.size)
-    asked = replace(asked, party=f"workers of {name}", run_id=name)
     try:
-        yield asked, partial(Leader, head)
+        yield Team(partial(Leader, head), name)
     finally:
         head.close()
 
@@ -74,7 +81,7 @@ def follow(asked: RunOptions, rank: Rank) -> int:
     """
     _settle_threads(asked, rank.neighbours)
     store, _ = open_store(rank)
-    stopped_by = take_part(store, rank.number, asked, partial(_choose, asked))
+    stopped_by = take_part(store, rank.number, asked, partial(_choose, asked, {}))
     return 0 if stopped_by is None else 128 + stopped_by
 
 
@@ -113,17 +120,17 @@ class Launcher:
 
     def work(self, shift: Shift) -> None:
         """Do all jobs; the models are loaded first: one that cannot be leaves no trace."""
-        devices, asked = self.asked.devices, replace(self.asked, units=shift.plan.past.units)
-        with Agent(_work, asked, shift.place.temporary) as agent:
-            head = Head(agent.store, len(devices))
+        number, told = len(self.asked.devices), (self.asked, shift.plan.past.units)
+        with Agent(_work, told, number, shift.place.temporary) as agent:
+            head = Head(agent.store, number)
             first = head.await_first(shift, agent.find_dead)
-            with shift.recorded(f"{len(devices)} workers, the first on {first.device}") as journal:
+            with shift.recorded(f"{number} workers, the first on {first.device}") as journal:
                 head.order(shift, journal, first.units)
                 head.see_out(shift, agent.find_dead)
             head.close()
 
 
-def _work(asked: RunOptions) -> None:
+def _work(asked: RunOptions, units: Mapping[str, int]) -> None:
     """Be a worker in a process that a launcher has started."""
     for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C comes to all; the launcher passes it on
         signal.signal(number, signal.SIG_IGN)
@@ -136,10 +143,12 @@ def _work(asked: RunOptions) -> None:
         share_cores(rank.size)
     with bound_to_parent():
         store, _ = open_store(rank)
-    take_part(store, rank.number, asked, partial(_choose, asked))
+    take_part(store, rank.number, asked, partial(_choose, asked, units))
     atexit.register(os._exit, 0)  # to take down the interpreter takes seconds and serves nobody
 
 
-def _choose(asked: RunOptions) -> tuple[Settings, Callable[[], Predictor]]:
+def _choose(
+    asked: RunOptions, units: Mapping[str, int]
+) -> tuple[Settings, Callable[[], Predictor]]:
     card, settings = choose(asked)
-    return settings, opener(card, settings, asked)
+    return settings, opener(card, settings, asked, units)

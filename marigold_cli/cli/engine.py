@@ -20,7 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.shift import DeadWorkerError
 from marigold_cli.errors import DeviceError, ExitCode
 
@@ -93,7 +92,11 @@ class Agent:
     """
 
     def __init__(
-        self, work: Callable[[RunOptions], object], asked: RunOptions, temporary: Path
+        self,
+        work: Callable[..., object],
+        arguments: tuple[object, ...],
+        workers: int,
+        temporary: Path,
     ) -> None:
         _hush()
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -115,7 +118,7 @@ class Agent:
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
-            nproc_per_node=len(asked.devices),
+            nproc_per_node=workers,
             run_id=secrets.token_hex(8),
             rdzv_backend="static",
             rdzv_endpoint=f"{_HERE}:{server.port}",
@@ -123,7 +126,7 @@ class Agent:
             max_restarts=0,  # a new plan comes first
             logs_specs=DefaultLogsSpecs(str(temporary / "engine")),
         )
-        self._launch = partial(elastic_launch(config, work), asked)
+        self._launch = partial(elastic_launch(config, work), *arguments)
         self._death: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 

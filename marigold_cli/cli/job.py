@@ -14,11 +14,10 @@ from types import FrameType
 from rich.console import Console
 
 from marigold_cli.batch.options import RunOptions
-from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.cli import plan_view
 from marigold_cli.cli.console import configure_logging, printable, put, say, stderr_console
-from marigold_cli.cli.crew import Hire, follow, hire_here, leading, settle_device
+from marigold_cli.cli.crew import ALONE, Team, follow, hire_here, leading, settle_device
 from marigold_cli.cli.display import Display, make_display
 from marigold_cli.cli.engine import read_rank
 from marigold_cli.cli.events import opened
@@ -54,14 +53,13 @@ def carry_out(asked: RunOptions, talk: Talk, colmap: Path | None = None) -> int:
     """Run, alone or as one of several workers, and return what the process should end with."""
     rank = read_rank(os.environ)
     if rank is None:
-        asked, hire = hire_here(asked)
-        return code_of(run(asked, talk, colmap, hire))
+        return code_of(run(asked, talk, colmap, hire_here(asked)))
     asked = settle_device(asked, rank)
     if rank.number:
         talk.console()
         return follow(asked, rank)
-    with leading(asked, rank) as (asked, hire):
-        return rank.soften(code_of(run(asked, talk, colmap, hire)))
+    with leading(asked, rank) as team:
+        return rank.soften(code_of(run(asked, talk, colmap, team)))
 
 
 def code_of(summary: Summary) -> int:
@@ -69,16 +67,16 @@ def code_of(summary: Summary) -> int:
     return summary.exit_code if summary.signal is None else 128 + summary.signal
 
 
-def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, hire: Hire = Solo) -> Summary:
+def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, team: Team = ALONE) -> Summary:
     """Run, make the depth metric where a sparse model is given, and tell what came of it."""
     console = talk.console()
     display = make_display(console, talk.quiet, talk.verbosity)
     with answering(display):
         with display, opened(talk.log_json, display) as observer:
-            prepared = prepare(asked, display)
+            prepared = prepare(asked, display, team.name)
             if colmap:
                 look_ahead(colmap, prepared, display)
-            summary = execute(prepared, asked, display, observer, hire)
+            summary = execute(prepared, asked, display, observer, team.hire)
         if not talk.quiet:
             print_summary(console, summary, asked.out)
         alignment = None

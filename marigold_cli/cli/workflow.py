@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.batch.parts import check_split
@@ -17,13 +18,14 @@ from marigold_cli.batch.progress import Observer, Teller
 from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.settings import Settings, make_settings
 from marigold_cli.batch.shift import Crew
-from marigold_cli.batch.solo import Solo
 from marigold_cli.batch.summary import Summary
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
 from marigold_cli.checkpoints.precision import settle_dtype
 from marigold_cli.checkpoints.resolve import better_model_advice, resolve, resolve_vae
 from marigold_cli.cli.wording import count
 from marigold_cli.files.discover import discover
+
+Hire: TypeAlias = Callable[[Callable[[], Predictor]], Crew]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,13 @@ class Prepared:
     replan: Callable[[], Plan]
 
 
-def prepare(options: RunOptions, teller: Teller) -> Prepared:
+def prepare(options: RunOptions, teller: Teller, run_id: str = "") -> Prepared:
     """Find the photos and the model, and compare with what is there. Writes nothing.
+
+    Args:
+        options: What was asked.
+        teller: Tells what is done meanwhile.
+        run_id: What tells the run from others where it may begin once more because a worker died.
 
     Raises:
         MarigoldError: whatever a user can fix before any work begins.
@@ -53,9 +60,7 @@ def prepare(options: RunOptions, teller: Teller) -> Prepared:
     teller.stage("looking for photos")
     found = discover(options.inputs, options.out, options.selection, options.listed)
     teller.stage(f"comparing {len(found.photos)} photos with earlier runs")
-    replan = partial(
-        make_plan, found, settings, options.out, options.policy, options.shard, options.run_id
-    )
+    replan = partial(make_plan, found, settings, options.out, options.policy, options.shard, run_id)
     plan = replan()
     if options.shard:
         number = len(plan.jobs) + len(plan.skipped) + len(plan.passed_over) + plan.finished
@@ -84,7 +89,7 @@ def execute(
     options: RunOptions,
     teller: Teller,
     observer: Observer,
-    hire: Callable[[Callable[[], Predictor]], Crew] = Solo,
+    hire: Hire,
 ) -> Summary:
     """Carry out a plan. The model is loaded only if there is something to do.
 
@@ -96,32 +101,37 @@ def execute(
         hire: Gives those who do it, for what opens the model.
     """
     plan = prepared.plan
-    if options.shard:
-        party = f"shards of {options.shard.count}, settings {plan.fingerprint}"
-        options = replace(options, party=party)
-    options = replace(options, units=plan.past.units)
     if plan.jobs:
         teller.stage("loading the model")
-    crew = hire(opener(prepared.card, plan.settings, options))
+    crew = hire(opener(prepared.card, plan.settings, options, plan.past.units))
     return run_batch(plan, options, crew, observer, prepared.replan)
 
 
-def opener(card: AnyCard, settings: Settings, options: RunOptions) -> Callable[[], Predictor]:
-    """What loads a model when it is needed."""
+def opener(
+    card: AnyCard, settings: Settings, options: RunOptions, units: Mapping[str, int]
+) -> Callable[[], Predictor]:
+    """What loads a model when it is needed.
+
+    Args:
+        card: The checkpoint's.
+        settings: What is done to every photo.
+        options: What was asked.
+        units: Members of photos that fit a device together, as earlier runs found out, by device.
+    """
 
     def open_predictor() -> Predictor:
         # Here, because these imports take seconds and a run with nothing to do needs none of them.
         with _uncollected():
             from marigold_cli.checkpoints import predictor
 
-        model, units = options.model, options.policy.batch_size or _recall_units(options)
+        model = options.model
         return predictor.open_predictor(
             card,
             settings.recipe,
             device=model.device,
             dtype=model.dtype,
             vae=model.vae,
-            batch_size=units,
+            batch_size=options.policy.batch_size or _recall(units, model.device),
             compiling=model.compiling,
         )
 
@@ -142,13 +152,13 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _recall_units(options: RunOptions) -> int | None:
-    """Return how many members fitted the device in earlier runs; None: all that were tried."""
-    if not options.units:
+def _recall(units: Mapping[str, int], device: str) -> int | None:
+    """Return how many members fitted a device in earlier runs; None: all that were tried."""
+    if not units:
         return None
     from marigold_cli.checkpoints.device import choose_device
 
-    return options.units.get(name_device(str(choose_device(options.model.device).device)))
+    return units.get(name_device(str(choose_device(device).device)))
 
 
 def _first_line(card: AnyCard, chosen: bool) -> str:

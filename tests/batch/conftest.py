@@ -112,7 +112,6 @@ class Studio:
     unread: tuple[Unread, ...] = ()
     left_out: dict[Extra, int] = field(default_factory=dict)
     shard: Shard | None = None
-    party: str | None = None
 
     @property
     def photos(self) -> Path:
@@ -180,7 +179,7 @@ class Studio:
         open_predictor: Callable[[], Luminance] | None = None,
     ) -> Summary:
         policy = policy or Policy(fsync=False)
-        options = RunOptions(out=self.out, policy=policy, shard=self.shard, party=self.party)
+        options = RunOptions(out=self.out, policy=policy, shard=self.shard)
         chosen = predictor or Luminance()
         opener = open_predictor or (lambda: chosen)
         return run_batch(plan or self.plan(policy), options, Solo(opener), self.diary)
@@ -188,9 +187,7 @@ class Studio:
     def run_together(self, engine: Forks, policy: Policy | None = None) -> Summary:
         """The same run by several workers, which share the photos."""
         policy = policy or Policy(fsync=False)
-        options = RunOptions(
-            out=self.out, policy=policy, shard=self.shard, party="us", run_id="this"
-        )
+        options = RunOptions(out=self.out, policy=policy, shard=self.shard)
         engine.options, engine.settings = options, self.settings()
         replan = partial(
             *(make_plan, self.found(), self.settings(), self.out, policy, self.shard, "this")

@@ -87,7 +87,7 @@ def ten(studio):
 
 
 def part(studio, index: int, count: int = 3):
-    return replace(studio, shard=Shard(index, count), party=f"shards of {count}")
+    return replace(studio, shard=Shard(index, count))
 
 
 def test_shards_do_all_photos_between_them_and_only_the_last_makes_it_whole(ten):

@@ -36,7 +36,10 @@ from marigold_cli.batch.wire import TALK
 from marigold_cli.batch.worker import Leader
 from marigold_cli.errors import DeviceError, ExitCode, MarigoldError, OutputError, OutputInUseError
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.program,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 LAZY = Policy(fsync=False)
 NAMES = ("a.png", "b.png", "c.png", "d.png", "sub/e.png", "\udcff\n[/].png")
@@ -263,7 +266,7 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
         luminance(photos_per_call=1, before=Once(six.root / "x", be_pre_empted)),
     ]
     policy = replace(LAZY, grace_s=0)
-    options = RunOptions(out=six.out, policy=policy, party="us", run_id="this")
+    options = RunOptions(out=six.out, policy=policy)
     engine.options, engine.settings, engine.started = options, six.settings(), 1
     engine.pids[engine.fork(1)] = 1
 
@@ -275,7 +278,8 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
 
     mine = luminance(photos_per_call=1, before=wait_for_the_other)
     leader = Leader(Head(engine.store, 2), lambda: mine)
-    summary = run_batch(six.plan(), options, leader, six.diary)
+    plan = make_plan(six.found(), six.settings(), six.out, policy, run_id="this")
+    summary = run_batch(plan, options, leader, six.diary)
 
     assert (summary.exit_code, summary.stopped) == (ExitCode.DEVICE, True)
     assert re.match(r"worker 1 on .* was stopped: SIGTERM", summary.error)
