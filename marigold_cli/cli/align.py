@@ -15,6 +15,7 @@ from rich.text import Text
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.cli import options as flags
 from marigold_cli.cli.console import announced, printable, put, say, stderr_console, stdout_console
+from marigold_cli.cli.values import path
 from marigold_cli.cli.wording import count
 from marigold_cli.errors import ExitCode
 from marigold_cli.scene3d.options import AlignOptions, Gates, PointFilter, ReferenceOptions
@@ -30,6 +31,7 @@ Colmap = Annotated[
     Path | None,
     _source(
         metavar="DIR",
+        parser=path,
         help="Bring depth into the unit of COLMAP's sparse model (.bin or .txt).",
     ),
 ]
@@ -37,6 +39,7 @@ AlignTo = Annotated[
     Path | None,
     _source(
         metavar="DIR",
+        parser=path,
         help="Measured depth, sparse or dense: NAME.npy, 16-bit NAME.png, or NAME.ply in the "
         "camera's frame.",
     ),

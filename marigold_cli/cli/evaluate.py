@@ -35,12 +35,18 @@ Data = Annotated[
     list[Path] | None,
     _data(
         metavar="DIR",
+        parser=path,
         help="Folder or tar archive of the set; once for all: the bundle with all of them.",
     ),
 ]
 Lists = Annotated[
     list[Path] | None,
-    _data("--list", metavar="FILE", help="Which pictures count; unset: the list beside the data."),
+    _data(
+        "--list",
+        metavar="FILE",
+        parser=path,
+        help="Which pictures count; unset: the list beside the data.",
+    ),
 ]
 DepthScale = Annotated[
     float | None,
@@ -60,7 +66,10 @@ Compare = Annotated[
 PredictionFolders = Annotated[
     list[Path] | None,
     flags.model_flag(
-        "--predictions", metavar="OUT", help="Instead of a model: OUT of a finished run."
+        "--predictions",
+        metavar="OUT",
+        parser=path,
+        help="Instead of a model: OUT of a finished run.",
     ),
 ]
 KindOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from marigold_cli.batch.options import ModelOptions, OutputOptions, Policy, RunOptions
+from marigold_cli.checkpoints.card import AnyCard
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.cli import job
 from marigold_cli.cli.console import announced, printable, put, say, stdout_console
@@ -61,6 +63,7 @@ def carry_out(wanted: Wanted, talk: Talk) -> int:
     sets = open_datasets(asked)
     if asked.predictions and len(asked.predictions) != len(sets):
         raise UsageError("--predictions needs one OUT for each --dataset, in the same order")
+    _check_names(wanted)
     results = [
         _measure(data, predictions, how, asked.out, console)
         for place, data in enumerate(sets)
@@ -77,6 +80,18 @@ def carry_out(wanted: Wanted, talk: Talk) -> int:
     if not talk.quiet:
         say(f"tables and sheets: {printable(asked.out)}", console=console)
     return ExitCode.PARTIAL if any(result.skips for result in results) else ExitCode.OK
+
+
+def _check_names(wanted: Wanted) -> None:
+    """See that each model's results have a place of their own, before hours go into them.
+
+    Raises:
+        UsageError: two share a name.
+    """
+    cards = [resolve(one.name, one.revision, wanted.recipe.fast) for one in wanted.models]
+    for name, number in Counter(map(_name_of, cards)).items():
+        if number > 1:
+            raise UsageError(f"{number} models are called {name}; measure each with its own --out")
 
 
 def _predictions(
@@ -101,7 +116,7 @@ def _predict(wanted: Wanted, model: ModelOptions, data: DataSet, talk: Talk) -> 
     choose_alignment(card.kind, wanted.asked.alignment)
     check_truth(data, card.kind)
     folder = wanted.asked.out / _slug(data.key)
-    pictures, out = folder / "pictures", folder / _slug(Path(card.name).name) / "predictions"
+    pictures, out = folder / "pictures", folder / _name_of(card) / "predictions"
     stage(data, pictures)
     forget_peak()
     run = RunOptions(
@@ -119,6 +134,11 @@ def _predict(wanted: Wanted, model: ModelOptions, data: DataSet, talk: Talk) -> 
     if summary.done:
         keep_peak(out, peak_memory())
     return open_run(out, data)
+
+
+def _name_of(card: AnyCard) -> str:
+    """What a model's results are called."""
+    return _slug(Path(card.name).name)
 
 
 def _at_size(recipe: PredictOptions, data: DataSet) -> PredictOptions:

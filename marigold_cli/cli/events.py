@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatch
 from io import FileIO
 from pathlib import Path
+from typing import TypeAlias
 
 from marigold_cli.batch.folder import BINDING
 from marigold_cli.batch.progress import Event, FromWorker, Observer, PlanMade, RunEnded
@@ -29,7 +30,27 @@ class BrokenOff:
     exit_code: int
 
 
-def to_line(event: Event | BrokenOff, at: float, also: Mapping[str, object] | None = None) -> str:
+@dataclass(frozen=True)
+class Aligned:
+    """The photos of a run came to the unit of a sparse model, or what hindered it.
+
+    Attributes:
+        accepted: Number of photos in that unit.
+        refused: Number of photos that do not fit it.
+        exit_code: Of all, which the code in `RunEnded` was not yet.
+        error: What `error:` says; None: nothing.
+    """
+
+    accepted: int
+    refused: int
+    exit_code: int
+    error: str | None = None
+
+
+Told: TypeAlias = Event | Aligned | BrokenOff
+
+
+def to_line(event: Told, at: float, also: Mapping[str, object] | None = None) -> str:
     """Return an event as one line of ASCII JSON.
 
     Args:
@@ -58,10 +79,10 @@ def to_line(event: Event | BrokenOff, at: float, also: Mapping[str, object] | No
 class JsonLog:
     """Writes every event as a line; a log that cannot be written ends, the run does not."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write: Callable[[str], object] | None = write
+    def __init__(self, write: Callable[[str], object] | None) -> None:
+        self._write = write
 
-    def observe(self, event: Event | BrokenOff) -> None:
+    def observe(self, event: Told) -> None:
         """Write a line."""
         if self._write is None:
             return
@@ -85,8 +106,8 @@ class Several:
 
 
 @contextlib.contextmanager
-def opened(target: str | None, *others: Observer) -> Iterator[Observer]:
-    """Give an observer that also logs to a file, or to stdout for "-".
+def opened(target: str | None) -> Iterator[JsonLog]:
+    """Give a log in a file, on stdout for "-", or for None one that nobody reads.
 
     What breaks off the block is the log's last line.
 
@@ -94,19 +115,21 @@ def opened(target: str | None, *others: Observer) -> Iterator[Observer]:
         OutputError: the file cannot be opened.
         UsageError: it is one of those that a run keeps for itself.
     """
-    if target is None:
-        yield Several(*others)
-        return
     with contextlib.ExitStack() as stack:
-        log = JsonLog(put if target == "-" else _writer(stack.enter_context(_append_to(target))))
+        log = JsonLog(_writer(target, stack))
         try:
-            yield Several(*others, log)
+            yield log
         except MarigoldError as error:
             log.observe(BrokenOff(str(error), error.exit_code))
             raise
 
 
-def _writer(file: FileIO) -> Callable[[str], object]:
+def _writer(target: str | None, stack: contextlib.ExitStack) -> Callable[[str], object] | None:
+    if target is None:
+        return None
+    if target == "-":
+        return put
+    file = stack.enter_context(_append_to(target))
     return lambda line: file.write(f"{line}\n".encode())
 
 

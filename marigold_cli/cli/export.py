@@ -13,6 +13,7 @@ import typer
 from marigold_cli.batch.options import RunOptions
 from marigold_cli.cli import options as flags
 from marigold_cli.cli.console import announced, printable, put, say, stderr_console
+from marigold_cli.cli.values import path
 from marigold_cli.cli.wording import count, failure
 from marigold_cli.errors import ExitCode
 from marigold_cli.scene3d.options import ExportOptions, TrustOptions
@@ -32,7 +33,11 @@ For = Annotated[
 ]
 Scene = Annotated[
     Path,
-    _where(metavar="DIR", help="The tool's scene folder, with its sparse model; depth goes there."),
+    _where(
+        metavar="DIR",
+        parser=path,
+        help="The tool's scene folder, with its sparse model; depth goes there.",
+    ),
 ]
 Overwrite = Annotated[
     bool, _where("--overwrite", help="Replace files that no export of this program wrote.")
@@ -66,6 +71,7 @@ Normals = Annotated[
     Path | None,
     _pixels(
         metavar="DIR",
+        parser=path,
         help="NAME_normals.npy of a normals model, for colmap; unset: from the depth.",
     ),
 ]

@@ -20,7 +20,7 @@ from marigold_cli.cli.console import configure_logging, printable, put, say, std
 from marigold_cli.cli.crew import ALONE, Team, follow, hire_here, leading, settle_device
 from marigold_cli.cli.display import Display, make_display
 from marigold_cli.cli.engine import read_rank
-from marigold_cli.cli.events import opened
+from marigold_cli.cli.events import Several, opened
 from marigold_cli.cli.metric import look_ahead, make_metric, print_alignment, to_json
 from marigold_cli.cli.wording import clock, count, left_out, rate
 from marigold_cli.cli.workflow import execute, prepare
@@ -71,17 +71,17 @@ def run(asked: RunOptions, talk: Talk, colmap: Path | None = None, team: Team = 
     """Run, make the depth metric where a sparse model is given, and tell what came of it."""
     console = talk.console()
     display = make_display(console, talk.quiet, talk.verbosity)
-    with answering(display):
-        with display, opened(talk.log_json, display) as observer:
+    with answering(display), opened(talk.log_json) as log:
+        with display:
             prepared = prepare(asked, display, team.name)
             if colmap:
                 look_ahead(colmap, prepared, display)
-            summary = execute(prepared, asked, display, observer, team.hire)
+            summary = execute(prepared, asked, display, Several(display, log), team.hire)
         if not talk.quiet:
             print_summary(console, summary, asked.out)
         alignment = None
         if colmap:
-            summary, alignment = make_metric(colmap, summary, asked, console)
+            summary, alignment = make_metric(colmap, summary, asked, console, log)
         if alignment:
             print_alignment(console, alignment, asked.out, talk.quiet)
         if summary.error:

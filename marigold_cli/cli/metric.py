@@ -13,6 +13,7 @@ from marigold_cli.batch.progress import Teller
 from marigold_cli.batch.summary import Summary
 from marigold_cli.cli.align import verdict
 from marigold_cli.cli.console import announced, printable, say
+from marigold_cli.cli.events import Aligned, JsonLog
 from marigold_cli.cli.wording import count, failure
 from marigold_cli.cli.workflow import Prepared
 from marigold_cli.errors import ExitCode, MarigoldError, UsageError
@@ -43,9 +44,9 @@ def look_ahead(colmap: Path, prepared: Prepared, teller: Teller) -> None:
 
 
 def make_metric(
-    colmap: Path, summary: Summary, asked: RunOptions, console: Console
+    colmap: Path, summary: Summary, asked: RunOptions, console: Console, log: JsonLog
 ) -> tuple[Summary, Alignment | None]:
-    """Align the depth of a run that came to its end; one that did not is left as it is.
+    """Align the depth of a run that came to its end, and log it; another is left as it is.
 
     Returns:
         The summary, with what came of this in its exit code and error; and the alignment.
@@ -56,8 +57,11 @@ def make_metric(
         with announced(console, "aligning"):
             found = align(AlignOptions(asked.out, colmap, fsync=asked.policy.fsync))
     except MarigoldError as error:
+        log.observe(Aligned(0, 0, error.exit_code, str(error)))
         return replace(summary, error=str(error), exit_code=error.exit_code), None
-    return replace(summary, exit_code=_judge(summary, found, asked.policy)), found
+    code = _judge(summary, found, asked.policy)
+    log.observe(Aligned(len(found.accepted), len(found.rejected), code))
+    return replace(summary, exit_code=code), found
 
 
 def _judge(summary: Summary, found: Alignment, policy: Policy) -> ExitCode:

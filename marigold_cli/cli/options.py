@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from marigold_cli.cli.values import path
 from marigold_cli.inference.options import Noise, Resample, Spacing
 
 
@@ -88,7 +89,10 @@ ResampleOption = Annotated[
 
 output_flag = partial(typer.Option, rich_help_panel="Output")
 OutArgument = Annotated[
-    Path, typer.Argument(metavar="OUT", help="The output folder of a run.", show_default=True)
+    Path,
+    typer.Argument(
+        metavar="OUT", parser=path, help="The output folder of a run.", show_default=True
+    ),
 ]
 
 control_flag = partial(typer.Option, rich_help_panel="Run control")

@@ -89,7 +89,7 @@ def run(
         raise UsageError("--device and --devices both say where to compute; give one of them")
     asked = RunOptions(
         inputs=tuple(inputs or ()),
-        listed=tuple(read_list(files_from, null) if files_from is not None else ()),
+        listed=_read_listed(files_from, null),
         out=out,
         selection=Selection(tuple(include or ()), tuple(exclude or ()), recurse, follow_links),
         predict=PredictOptions(
@@ -146,3 +146,23 @@ def run(
     talk = job.Talk(quiet, verbose, log_json, json)
     do = job.show_plan if dry_run else job.carry_out
     raise typer.Exit(do(asked, talk, colmap))
+
+
+def _read_listed(file: str | None, nul: bool) -> tuple[str, ...]:
+    """Read the list of --files-from.
+
+    Raises:
+        UsageError: several processes would have to read it from one standard input.
+    """
+    if file is None:
+        return ()
+    if file == "-":
+        from marigold_cli.cli.engine import read_rank
+
+        rank = read_rank(os.environ)
+        if rank and rank.size > 1:
+            raise UsageError(
+                "--files-from - is for one process, and here are several with one standard "
+                "input; write the list to a file and give its name"
+            )
+    return tuple(read_list(file, nul))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from marigold_cli.cli.options import control_flag, model_flag
-from marigold_cli.cli.values import duration
+from marigold_cli.cli.values import duration, path
 from marigold_cli.depth import Modality
 from marigold_cli.training.options import Precision, ProtocolName, Unit
 
@@ -49,6 +49,7 @@ OutFolder = Annotated[
         "-o",
         "--out",
         metavar="DIR",
+        parser=path,
         help="Folder of the checkpoint, of its curve and sheets, and of the state to go on from.",
     ),
 ]
@@ -87,6 +88,7 @@ Cache = Annotated[
     Path | None,
     _data(
         metavar="DIR",
+        parser=path,
         help="Keep latents here: finite data are encoded once, not every time they are shown.",
     ),
 ]

@@ -286,9 +286,13 @@ def test_a_refused_photo_counts_as_a_failed_one(
 ) -> None:
     add_noise(tmp_path)
 
-    answer = run("--fail-on", share, "--json", "--quiet")
+    log = tmp_path / "log"
+    answer = run("--fail-on", share, "--json", "--quiet", "--log-json", log)
 
     assert answer.code == code
+    last = json.loads(log.read_text().splitlines()[-1])
+    told = {"event": "Aligned", "accepted": 2, "refused": 1, "exit_code": code, "error": None}
+    assert last | told == last
     assert answer.err.startswith("refused: c.png: ")
     facts = json.loads(answer.out)
     assert (facts["done"], facts["exit_code"]) == (3, code)

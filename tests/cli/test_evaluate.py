@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,18 @@ def test_tables_sheets_and_scores_of_each_picture_are_written(
     assert {"random-1-x-1.csv", "random-1-x-1.png", "constant.csv"} <= written
     assert "| constant |" in (tmp_path / "tables/tables.md").read_text()
     assert json.loads((tmp_path / "tables/results.json").read_text())["results"][0]["notes"] == []
+
+
+def test_models_of_one_name_are_refused_before_any_is_measured(
+    with_model: Call, checkpoint: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(checkpoint, tmp_path / "other" / checkpoint.name)
+
+    answer = with_model("--compare", other)
+
+    assert answer.code == ExitCode.USAGE
+    assert "2 models are called random; measure each with its own --out" in answer.err
+    assert not (tmp_path / "tables").exists()
 
 
 def test_a_single_picture_has_every_baseline_but_the_mean_of_the_others(

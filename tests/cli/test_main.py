@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ def test_no_command_at_all_shows_the_help(call: Call) -> None:
         "run --colormap rainbow",
         "run --revision main",
         "run --out=",
+        "run --colmap=",
+        "status ''",
+        "train --out=",
+        "evaluate --dataset folder --data=",
+        "align --align-to=",
+        "export --for ply --scene=",
         "run --files-from=",
     ],
 )
@@ -63,7 +70,7 @@ def test_a_wrong_call_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(photos)
 
-    answer = call(*line.split())
+    answer = call(*shlex.split(line))
 
     assert answer.code == ExitCode.USAGE
     assert answer.err.startswith("error: ")

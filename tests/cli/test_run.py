@@ -198,6 +198,20 @@ def test_a_list_of_photos_may_come_from_a_file(
     assert [job["name"] for job in json.loads(answer.out)["jobs"]] == [name]
 
 
+def test_several_processes_do_not_read_one_list_from_standard_input(
+    run: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", "RANK": "0", "WORLD_SIZE": "2"}
+    for name, value in places.items():
+        monkeypatch.setenv(name, value)
+
+    answer = run("--files-from", "-")
+
+    assert answer.code == ExitCode.USAGE
+    assert "write the list to a file" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_device_that_is_not_there_is_told_apart(run: Call, tmp_path: Path) -> None:
     answer = run("--device", "cuda:77", "--json")
 
