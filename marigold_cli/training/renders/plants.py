@@ -67,8 +67,9 @@ def hedge(rng: np.random.Generator, length: float, height: float, thick: float) 
     on_top = rng.random(count) < thick / (thick + 2 * height)
     at[:, 1] = np.where(on_top, at[:, 1], np.copysign(out, at[:, 1]))
     at[:, 2] = np.where(on_top, out, at[:, 2])
-    core = box(-0.9 * half, 0.9 * half, "leaf")
-    return join([core, _leaves(at * half, 0.09, rng)]).moved(0, 0, height / 2)
+    x, y = length / 2 - 0.05, 0.45 * thick
+    core = box((-x, -y, 0), (x, y, 0.95 * height), "leaf")
+    return join([core, _leaves(at * half + [0, 0, height / 2], 0.09, rng)])
 
 
 def grass(rng: np.random.Generator, side: float, height: float, blades: int = 2500) -> Solid:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -38,6 +39,11 @@ def work_within_a_looser_limit() -> None:
 def test_the_outer_limit_goes_on_after_an_inner_one() -> None:
     with pytest.raises(TookTooLongError), at_most(0.3):
         work_within_a_looser_limit()
+
+
+def test_no_clause_for_exceptions_takes_a_limit_for_one() -> None:
+    with pytest.raises(TookTooLongError), at_most(0.1), suppress(Exception):
+        work(5)
 
 
 def test_nothing_is_stopped_afterwards() -> None:

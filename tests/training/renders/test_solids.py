@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from marigold_cli.training.renders.facades import (
     Opening,
@@ -19,6 +20,8 @@ from marigold_cli.training.renders.plants import bush, conifer, grass, hedge, tr
 from marigold_cli.training.renders.solids import Solid, box, capsule, ellipsoid, join, sheet, tube
 from marigold_cli.training.renders.terrain import hills, stone
 from marigold_cli.training.renders.vehicles import car
+
+Floats = NDArray[np.float64]
 
 MAKERS: dict[str, Callable[[np.random.Generator], Solid]] = {
     "building": lambda rng: building(12, 10, 4, rng),
@@ -126,6 +129,39 @@ def test_hills_leave_the_road_level() -> None:
     x, _, z = land.vertices.T
     assert np.abs(z[np.abs(x) < 8]).max() < 0.05
     assert z.max() > 20
+
+
+def covered(solid: Solid, axis: int, points: Floats) -> float:
+    """The share of points [P, 2] that some face hides from who looks along an axis."""
+    kept = [k for k in range(3) if k != axis]
+    hidden = np.zeros(len(points), bool)
+    for face in solid.faces:
+        corners = solid.vertices[list(face)][:, kept]
+        edges = np.roll(corners, -1, axis=0) - corners
+        off = points[:, None] - corners
+        turns = edges[:, 0] * off[..., 1] - edges[:, 1] * off[..., 0]
+        hidden |= (turns >= 0).all(1) | (turns <= 0).all(1)
+    return float(hidden.mean())
+
+
+def test_nothing_is_seen_through_a_hedge() -> None:
+    rng = np.random.default_rng(0)
+
+    solid = hedge(rng, 2, 0.6, 0.6)
+
+    places = rng.uniform([-0.95, 0], [0.95, 0.57], (50, 2))
+    assert covered(solid, 1, places) == 1
+
+
+def test_the_leaves_of_a_hedge_lie_as_close_on_its_top_as_on_its_sides_and_nowhere_else() -> None:
+    solid = hedge(np.random.default_rng(0), 4, 1.5, 0.6)
+
+    _, y, z = np.array([solid.vertices[face[0]] for face in solid.faces]).T
+    middle, low = np.abs(y) < 0.2, z < 1.3
+    assert np.mean(middle & low) < 0.01
+    on_top = np.count_nonzero(middle & ~low) / (4 * 0.4)
+    on_sides = np.count_nonzero((z > 0.5) & (z < 1.0)) / (2 * 4 * 0.5)
+    assert on_top == pytest.approx(on_sides, rel=0.15)  # leaves a square metre
 
 
 def test_moves_and_turns_do_what_they_say() -> None:
