@@ -83,7 +83,8 @@ def discover(
             the root on where they are absolute: a name must not depend on what else is listed, or
             a longer list would give the same photo another name, and another photo the same.
 
-    What is there and yet not taken, linked folders and inputs without photos, is warned of.
+    What is there and yet not taken, linked folders and inputs without photos, is warned of; so is
+    what is taken though it may not be meant: a named folder with results of an earlier run.
 
     Raises:
         NoInputError: a path that does not exist, or nothing found.
@@ -97,7 +98,7 @@ def discover(
     found = [ref for refs in by_input for ref in refs]
     found += [ref for text in listed for ref in _listed(text, walk)]
     taken = [ref for ref in found if selection.takes(ref.name)]
-    links = [link for link in walk.sights.links if not selection.leaves_out(link.name)]
+    links = [path for name, path in walk.sights.links.items() if not selection.leaves_out(name)]
     if not taken:
         raise NoInputError(_explain_nothing([*inputs, *listed], out, len(found), walk))
     refs = sorted(_unique(taken), key=lambda ref: natural_key(ref.name))
@@ -107,9 +108,18 @@ def discover(
             _logger.warning("%s: no photos there", text)
     if links:
         _logger.warning("left out: %s", _name_links(links))
-    unread = {one.name: one for one in walk.sights.unread if not selection.leaves_out(one.name)}
-    left_out = Counter(extra for name, extra in walk.sights.needy if selection.takes(name))
-    return Discovery(tuple(refs), tuple(unread.values()), left_out)
+    _tell_results(walk.sights.results)
+    unread = (one for one in walk.sights.unread.values() if not selection.leaves_out(one.name))
+    left_out = Counter(extra for name, extra in walk.sights.needy.items() if selection.takes(name))
+    return Discovery(tuple(refs), tuple(unread), left_out)
+
+
+def _tell_results(folders: Iterable[Found]) -> None:
+    for path, name in sorted(folders):
+        if name:
+            _logger.info("%s: left out, it holds results of an earlier run", path)
+        else:
+            _logger.warning("%s: holds results of an earlier run, taken for photos now", path)
 
 
 def _named(text: str, walk: Walk) -> Iterator[ImageRef]:
@@ -129,7 +139,7 @@ def _listed(text: str, walk: Walk) -> Iterator[ImageRef]:
     if ".." in path.parts:
         raise UsageError(f"{text}: a listed path must not lead upwards; write it without '..'")
     name = "/".join(path.relative_to(path.anchor).parts)  # "" for the current folder
-    if not os.path.lexists(text):  # it may have gone since the list was made: one failed photo
+    if not os.path.exists(text):  # noqa: PTH110 - gone since it was listed: one failed photo
         yield ImageRef(Path(text), name)
     else:
         yield from _existing(text, name, name, walk)
@@ -220,18 +230,19 @@ def _explain_nothing(looked_at: Sequence[str], out: Path, found: int, walk: Walk
 
 
 def _name_sights(sights: Sights) -> Iterator[str]:
-    for extra, number in Counter(extra for _, extra in sights.needy).items():
+    for extra, number in Counter(sights.needy.values()).items():
         yield f"{extra.count(number)} (to read them: {extra.command})"
     if number := sights.others.total():
         kinds = [suffix for suffix, _ in sights.others.most_common(_KINDS_SHOWN) if suffix]
         yield f"{number} other files" + (f" ({' '.join(kinds)})" if kinds else "")
     if sights.links:
-        yield _name_links(sights.links)
-    for one in sights.unread[:1]:
+        yield _name_links([*sights.links.values()])
+    if results := [path for path, name in sorted(sights.results) if name]:
+        yield f"results of an earlier run ({name_some(results)})"
+    for one in [*sights.unread.values()][:1]:
         yield one.message
 
 
-def _name_links(links: Sequence[Found]) -> str:
-    paths = [link.path for link in links]
+def _name_links(paths: Sequence[str]) -> str:
     word = "a linked folder" if len(paths) == 1 else f"{len(paths)} linked folders"
     return f"{word} ({name_some(paths)}), which --follow-links goes into"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +19,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Some network drives; nothing better can be had there.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+_ABANDONED_S = 24 * 3600  # a draft that nobody touched for so long: its writer was killed
 
 _ADVICE = {
     errno.ENOSPC: "free some space, then run the same line again",
@@ -93,21 +96,29 @@ def write_new(
 def write_whole(path: Path, content: bytes, fsync: bool = True) -> None:
     """Write a file that has its name only when all of it is there; its folder is made.
 
-    What stood there is replaced. Several processes may write the same file.
+    What stood there is replaced. Several processes, on several machines, may write the same file.
+    Drafts that killed ones left in its folder are removed.
 
     Raises:
         OutputError: the disk takes no more.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
+        _sweep(path.parent)
         try:
-            write_new(partial, content, fsync)
-            partial.replace(path)
+            write_new(draft, content, fsync)
+            draft.replace(path)
         finally:
-            partial.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
         sync_folder(path.parent, fsync)
+
+
+def _sweep(folder: Path) -> None:
+    for draft in folder.glob(f".*.{'[0-9a-f]' * 16}.partial"):
+        with suppress(OSError):  # another process was faster
+            if time.time() - draft.lstat().st_mtime > _ABANDONED_S:
+                draft.unlink()
 
 
 def open_plain(path: Path, flags: int) -> int:

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from marigold_cli.files.raster import Pixels, from_unit, full_scale, to_unit
+from marigold_cli.files.raster import Pixels, by_strips, from_unit, full_scale, to_unit
 
 SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 
@@ -78,8 +78,13 @@ def _without_profile(pixels: Pixels) -> Pixels:
         return np.repeat(pixels[..., None], 3, axis=2)
     if pixels.shape[2] == 3:
         return pixels
-    paper = 1 - to_unit(pixels)
-    return from_unit(paper[..., :3] * paper[..., 3:], pixels.dtype)
+    return by_strips(pixels[..., :3], lambda rows: _ink(pixels[rows]))
+
+
+def _ink(inks: Pixels) -> Pixels:
+    """CMYK on white paper."""
+    paper = 1 - to_unit(inks)
+    return from_unit(paper[..., :3] * paper[..., 3:], inks.dtype)
 
 
 @lru_cache(maxsize=32)

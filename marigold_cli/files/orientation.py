@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 ORIENTATION_TAG = 0x0112  # 274, in EXIF and in TIFF alike
 _XMP_TAG = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([1-8])\b""")
-_INVERSE = {6: 8, 8: 6}  # the other six undo themselves
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -37,7 +36,12 @@ def turn_stored(array: NDArray[Kind], orientation: int) -> NDArray[Kind]:
         array: [H, W] or [H, W, C].
         orientation: EXIF 1..8, the value that `turn_upright` was given.
     """
-    return turn_upright(array, _INVERSE.get(orientation, orientation))
+    return turn_upright(array, inverse_of(orientation))
+
+
+def inverse_of(orientation: int) -> int:
+    """The orientation that undoes another one."""
+    return {6: 8, 8: 6}.get(orientation, orientation)  # the other six undo themselves
 
 
 def upright_part(rows: slice, size: tuple[int, int], orientation: int) -> tuple[slice, slice]:
@@ -62,15 +66,6 @@ def is_sideways(orientation: int) -> bool:
     return orientation >= 5
 
 
-def exif_orientation(exif: bytes) -> int:
-    """Find the orientation in an EXIF block, with or without its "Exif" prefix.
-
-    Returns:
-        1..8; 1 where the tag is missing, damaged or out of range.
-    """
-    return orientation_of(exif, b"")
-
-
 def orientation_of(exif: bytes, xmp: bytes) -> int:
     """Find the orientation in a photo's metadata.
 
@@ -81,7 +76,7 @@ def orientation_of(exif: bytes, xmp: bytes) -> int:
         xmp: Packet that is asked only where EXIF has no such tag, as after some editors.
 
     Returns:
-        1..8; 1 where nobody says.
+        1..8; 1 where nobody says, or what is said is damaged or out of range.
     """
     found = _search_exif(exif.removeprefix(b"Exif\0\0"))
     if found is None and (match := _XMP_TAG.search(xmp)):
@@ -112,6 +107,6 @@ def _search(block: bytes, order: str) -> int | None:
 
 
 def exif_block(orientation: int) -> bytes:
-    """Make an EXIF block of the orientation alone; the inverse of `exif_orientation`."""
+    """Make an EXIF block of the orientation alone; the inverse of `orientation_of`."""
     entry = struct.pack(">HHIHH", ORIENTATION_TAG, 3, 1, orientation, 0)
     return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)

@@ -109,12 +109,13 @@ def _pixels(image: ImageFile) -> Pixels:
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    """Lay a transparent picture on white: `raster.over_white` at Pillow's speed."""
-    image = image.convert("RGBA")
+    """Lay a transparent picture on white: `raster.over_white` at Pillow's speed, grey as grey."""
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    image = image.convert(f"{mode}A")
     alpha = image.getchannel("A")
-    colours = image.convert("RGB")
+    colours = image.convert(mode)
     if alpha.getextrema() == (255, 255):
         return colours
-    page = Image.new("RGB", image.size, "white")
+    page = Image.new(mode, image.size, "white")
     page.paste(colours, mask=alpha)
     return page

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marigold_cli.depth import Floats
 from marigold_cli.errors import ImageError, Kind
+from marigold_cli.files.strips import split
 
 Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
 
@@ -79,16 +81,12 @@ def over_white(colours: Pixels, alpha: Pixels) -> Pixels:
         colours: [H, W] or [H, W, 3], over its type's full range.
         alpha: [H, W], same type; its largest value is opaque.
     """
-    if alpha.min() == full_scale(alpha.dtype):
-        return colours
-    share = _beside(to_unit(alpha), colours)
-    return from_unit(1 - (1 - to_unit(colours)) * share, colours.dtype)
+    return _lay(colours, alpha, lambda colour, share: 1 - (1 - colour) * share)
 
 
 def over_white_premultiplied(colours: Pixels, alpha: Pixels) -> Pixels:
     """`over_white` for colours that are multiplied by alpha already."""
-    page = 1 - _beside(to_unit(alpha), colours)
-    return from_unit(to_unit(colours) + page, colours.dtype)
+    return _lay(colours, alpha, lambda colour, share: colour + (1 - share))
 
 
 def without_alpha(samples: Pixels, lay: Callable[[Pixels, Pixels], Pixels] = over_white) -> Pixels:
@@ -104,8 +102,28 @@ def without_alpha(samples: Pixels, lay: Callable[[Pixels, Pixels], Pixels] = ove
     return lay(colours, samples[..., -1])
 
 
-def _beside(alpha: NDArray[np.float32], colours: Pixels) -> NDArray[np.float32]:
-    return alpha if colours.ndim == 2 else alpha[..., None]
+def _lay(colours: Pixels, alpha: Pixels, mix: Callable[[Floats, Floats], Floats]) -> Pixels:
+    """Mix colours with a white page as their share says, unless all are opaque."""
+    if alpha.min() == full_scale(alpha.dtype):
+        return colours
+    shares = alpha if colours.ndim == 2 else alpha[..., None]
+    return by_strips(
+        colours,
+        lambda rows: from_unit(mix(to_unit(colours[rows]), to_unit(shares[rows])), colours.dtype),
+    )
+
+
+def by_strips(like: Pixels, compute: Callable[[slice], NDArray[np.generic]]) -> Pixels:
+    """Compute pixels a strip of rows at a time; what is wider than they are is never there whole.
+
+    Args:
+        like: Pixels of the result's shape and type, [H, W] or [H, W, C].
+        compute: Those of some rows.
+    """
+    result = np.empty_like(like)
+    for rows in split(*like.shape[:2]):
+        result[rows] = compute(rows)
+    return result
 
 
 def spread(samples: NDArray[np.uint8 | np.uint16], bits: int) -> Pixels:
@@ -113,8 +131,10 @@ def spread(samples: NDArray[np.uint8 | np.uint16], bits: int) -> Pixels:
     white = full_scale(samples.dtype)
     if 2**bits - 1 == white:
         return samples
-    wide = samples.astype(np.uint32) * np.uint32(white) // np.uint32(2**bits - 1)
-    return wide.astype(samples.dtype)
+    return by_strips(
+        samples,
+        lambda rows: samples[rows].astype(np.uint32) * np.uint32(white) // np.uint32(2**bits - 1),
+    )
 
 
 def full_scale(dtype: np.dtype[np.generic]) -> int:

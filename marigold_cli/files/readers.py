@@ -43,7 +43,7 @@ def read_map(data: bytes, kind: DepthKind) -> Floats:
     values = read_plane(data)
     if values.dtype.kind == "f":
         return values.astype(np.float32, copy=False)
-    steps = read_steps(data).astype(np.float32)
+    steps = _steps(data, values).astype(np.float32)
     if kind is DepthKind.METRIC:
         return np.where(steps > 0, steps / np.float32(1000), np.float32(np.nan))
     return steps / np.float32(65535)
@@ -51,10 +51,7 @@ def read_map(data: bytes, kind: DepthKind) -> Floats:
 
 def read_steps(data: bytes) -> NDArray[np.uint16]:
     """The integers of a 16-bit grey PNG, [H, W]."""
-    steps = read_plane(data)
-    if not data.startswith(PNG_SIGNATURE) or steps.dtype != np.uint16:
-        raise ValueError(f"holds {steps.dtype}, neither floats nor the steps of a 16-bit PNG")
-    return steps.astype(np.uint16, copy=False)
+    return _steps(data, read_plane(data))
 
 
 def read_plane(data: bytes) -> Numbers:
@@ -85,6 +82,13 @@ def read_numbers(data: bytes) -> Numbers:
     except Exception as error:  # damaged bytes come out of decoders as nearly any exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"is damaged or of a rare kind ({reason}); copy it again") from error
+
+
+def _steps(data: bytes, values: Numbers) -> NDArray[np.uint16]:
+    """The values of a file, if they are the integers of a 16-bit PNG."""
+    if not data.startswith(PNG_SIGNATURE) or values.dtype != np.uint16:
+        raise ValueError(f"holds {values.dtype}, neither floats nor the steps of a 16-bit PNG")
+    return values.astype(np.uint16, copy=False)
 
 
 def _decode_exr(data: bytes) -> Numbers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from marigold_cli.errors import DataSetError
+from marigold_cli.errors import DataSetError, name_some
 
 _TRANSIENT = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)  # a network drive may recover
 _PAUSES_S = (0.5, 2.0)  # before the second and the third try
@@ -91,11 +91,11 @@ class Folder:
         for folder, folders, files in os.walk(self.root / below, onerror=_refuse, followlinks=True):
             status = Path(folder).stat()
             identity = status.st_dev, status.st_ino
-            if identity in seen:  # a link to a folder above
+            if identity in seen:  # through another link, or from below
                 folders.clear()
                 continue
             seen.add(identity)
-            folders[:] = filter(_is_visible, folders)
+            folders[:] = sorted(filter(_is_visible, folders))  # of several ways the first counts
             prefix = Path(folder).relative_to(self.root).as_posix()
             found += (posixpath.normpath(f"{prefix}/{name}") for name in filter(_is_visible, files))
         return sorted(found)
@@ -123,23 +123,21 @@ class Archive:
         """Read the index.
 
         Raises:
-            DataSetError: compressed, cut off, or no tar archive.
+            DataSetError: compressed, cut off, or no tar archive; one with links or sparse files.
         """
         self.root = path
         try:
-            with tarfile.open(path, "r:") as archive:
+            with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
                 members = archive.getmembers()
-            _check_end(path, members)
+                file.seek(archive.offset)  # where a block of zeros ends it; Python does without
+                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                    raise tarfile.ReadError("its end is missing")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise DataSetError(
                 f"{path}: is no whole and plain tar archive ({error}); "
                 "copy it again, and unpack it if it is compressed"
             ) from error
-        self._members = {
-            posixpath.normpath(member.name): (member.offset_data, member.size)
-            for member in members
-            if member.isfile() and not member.issparse()
-        }
+        self._members = _locate(path, members)
 
     def path(self, name: str) -> None:
         """Nowhere."""
@@ -156,7 +154,7 @@ class Archive:
         """All files in a folder and the folders in it, sorted; hidden ones do not count."""
         start = f"{below}/" if below else ""
         found = (name for name in self._members if name.startswith(start))
-        return sorted(name for name in found if all(map(_is_visible, name.split("/"))))
+        return sorted(filter(_is_visible, found))
 
     @contextmanager
     def open(self, name: str) -> Iterator[OpenFile]:
@@ -221,13 +219,24 @@ def read_whole(storage: Storage, name: str) -> bytes:
     return examine(storage, name, lambda file: file.read(0, file.length))
 
 
-def _check_end(path: Path, members: Sequence[tarfile.TarInfo]) -> None:
-    """See that an archive has its end, a block of zeros; Python reads what is there without it."""
-    ends = (member.offset_data + (member.size if member.isreg() else 0) for member in members)
-    with path.open("rb") as file:
-        file.seek(-(-max(ends, default=0) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
-        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("its end is missing")
+def _locate(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, tuple[int, int]]:
+    """Starts and lengths [bytes] of an archive's files; a hard link is where its file is."""
+    found: dict[str, tuple[int, int]] = {}
+    others = []
+    for member in members:
+        name, target = posixpath.normpath(member.name), posixpath.normpath(member.linkname)
+        if member.isfile() and not member.issparse():
+            found[name] = member.offset_data, member.size
+        elif member.islnk() and target in found:
+            found[name] = found[target]
+        elif (member.isfile() or member.islnk() or member.issym()) and _is_visible(name):
+            others.append(name)
+    if others:  # a data set must not become smaller without a word
+        raise DataSetError(
+            f"{path}: {name_some(others)} cannot be read in place, being links or files with "
+            "holes; pack it again with --dereference and without --sparse"
+        )
+    return found
 
 
 def _explain(error: OSError) -> str:
@@ -243,4 +252,4 @@ def _refuse(error: OSError) -> None:
 
 
 def _is_visible(name: str) -> bool:
-    return not name.startswith(".")
+    return "/." not in f"/{name}"

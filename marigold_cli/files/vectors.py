@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.depth import Floats
-from marigold_cli.files.orientation import turn_stored, turn_upright
+from marigold_cli.files.orientation import inverse_of, turn_upright
 
 _SHORTEST = 0.5  # of a vector in a picture: its steps leave length 1 nearly alone
-_INVERSE = {6: 8, 8: 6}  # of the eight orientations; the other six undo themselves
 
 
 def turn_normals_upright(normals: Floats, orientation: int) -> Floats:
@@ -24,7 +23,7 @@ def turn_normals_upright(normals: Floats, orientation: int) -> Floats:
 
 def turn_normals_stored(normals: Floats, orientation: int) -> Floats:
     """Undo `turn_normals_upright`: from upright normals to those of the file's own grid."""
-    return _turn(turn_stored(normals, orientation), _INVERSE.get(orientation, orientation))
+    return turn_normals_upright(normals, inverse_of(orientation))
 
 
 def from_picture(pixels: NDArray[np.uint8 | np.uint16]) -> Floats:

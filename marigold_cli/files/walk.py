@@ -1,13 +1,14 @@
-"""Folders and globs: which photos lie in them. Hidden names and the output folder do not count."""
+"""Folders and globs: which photos lie in them. Hidden names and results of runs do not count."""
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import NamedTuple
 
 from marigold_cli.errors import Kind, NoInputError
@@ -19,8 +20,6 @@ _OURS = ".marigold"  # the folder of a run, in its output folder
 _BINDING = "marigold.json"  # the file of a run, likewise
 _WILDCARDS = frozenset("*?[")
 
-_logger = logging.getLogger(__name__)
-
 
 class Found(NamedTuple):
     """A file or folder, and its name below where the search began ("" for the beginning itself)."""
@@ -31,7 +30,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Unread:
-    """A folder that cannot be read, so that its photos are missing.
+    """A folder, or a link to one, that cannot be read, so that its photos are missing.
 
     Attributes:
         name: Below where the search began, with a slash at its end; no photo has such a name.
@@ -46,18 +45,20 @@ class Unread:
 
 @dataclass
 class Sights:
-    """What a walk meets beside photos; filled while it goes on.
+    """What a walk meets beside photos; filled while it goes on, whatever is met again counts once.
 
     Attributes:
-        unread: Folders that cannot be read.
-        needy: Photos that need an extra that is not installed.
-        links: Links to folders that are not followed.
+        unread: Folders that cannot be read, by name.
+        needy: Extras that photos need and that are not installed, by the photos' names.
+        links: Paths of links to folders that are not followed, by name.
+        results: Folders with results of an earlier run; left out unless the search began there.
         others: How many other files there are, by suffix.
     """
 
-    unread: list[Unread] = field(default_factory=list)
-    needy: list[tuple[str, Extra]] = field(default_factory=list)
-    links: list[Found] = field(default_factory=list)
+    unread: dict[str, Unread] = field(default_factory=dict)
+    needy: dict[str, Extra] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    results: set[Found] = field(default_factory=set)
     others: Counter[str] = field(default_factory=Counter)
 
 
@@ -83,11 +84,7 @@ class Walk:
         Raises:
             NoInputError: the folder itself cannot be read.
         """
-        for folder, entries in self._folders(start, self.recurse):
-            for entry in entries:
-                found = _below(folder, entry)
-                if self._is_photo(found, entry):
-                    yield found
+        return self._photos(start, self.recurse)
 
     def glob(self, pattern: str) -> Iterator[Found]:
         """Find the photos that fit a pattern, and those in folders that fit it, as a shell would.
@@ -102,39 +99,44 @@ class Walk:
         """Whether a path lies in the output folder, or in a hidden folder of another one."""
         return self._is_output(os.path.realpath(path))
 
+    def _photos(self, start: Found, recurse: bool) -> Iterator[Found]:
+        for folder, entries in self._folders(start, recurse):
+            for entry in entries:
+                found = _below(folder, entry)
+                if self._is_photo(found, entry):
+                    yield found
+
     def _match(self, folder: Found, parts: Sequence[str]) -> Iterator[Found]:
         head, *rest = parts
-        if head == "**":
+        if head != "**":
+            yield from self._match_entries(folder, head, rest)
+        elif not rest:
+            yield from self._photos(folder, recurse=True)
+        else:
             for below, _ in self._folders(folder, recurse=True):
-                yield from self._match(below, rest or ["*"])
-            return
+                yield from self._match(below, rest)
+
+    def _match_entries(self, folder: Found, head: str, rest: Sequence[str]) -> Iterator[Found]:
         if self.is_output(folder.path):
             return
         for entry in self._visible(folder, hidden=head.startswith(".")):
             if not fnmatchcase(entry.name, head):
                 continue
             found = _below(folder, entry)
-            if rest and self._is_entered(found, entry):
-                yield from self._match(found, rest)
-            elif not rest:
-                yield from self._last(found, entry)
-
-    def _last(self, found: Found, entry: os.DirEntry[str]) -> Iterator[Found]:
-        if self._is_entered(found, entry):
-            yield from self.photos(found)
-        elif self._is_photo(found, entry):
-            yield found
+            if self._is_entered(found, entry):
+                yield from self._match(found, rest) if rest else self.photos(found)
+            elif not rest and self._is_photo(found, entry):
+                yield found
 
     def _is_photo(self, found: Found, entry: os.DirEntry[str]) -> bool:
         """Whether a name says that it is a photo; what else it is, is noted."""
         if _is_folder(entry) or self._is_output_link(entry):
             return False
-        _, dot, ending = entry.name.rpartition(".")
-        suffix = dot + ending.lower() if dot else ""
+        suffix = _suffix(entry)
         if suffix in SUFFIXES:
             return True
         if extra := next((extra for extra in EXTRAS if suffix in extra.suffixes), None):
-            self.sights.needy.append((found.name, extra))
+            self.sights.needy[found.name] = extra
         else:
             self.sights.others[suffix] += 1
         return False
@@ -150,9 +152,6 @@ class Walk:
             if self._is_output(line[-1]):
                 continue
             entries = self._visible(folder)
-            if folder is not start and any(entry.name == _BINDING for entry in entries):
-                _logger.info("%s: left out, it holds results of an earlier run", folder.path)
-                continue
             yield folder, entries
             for entry in entries if recurse else ():
                 found = _below(folder, entry)
@@ -162,28 +161,53 @@ class Walk:
                         waiting.append((found, (*line, real)))
 
     def _visible(self, folder: Found, hidden: bool = False) -> list[os.DirEntry[str]]:
-        """What is in a folder; one that cannot be read is noted, unless the search begins there."""
+        """What is in a folder; nothing of one that holds results or cannot be read, which is noted.
+
+        Where the search begins, results are taken, and what cannot be read is refused.
+        """
         try:
-            with os.scandir(folder.path) as entries:
-                return [entry for entry in entries if hidden or not entry.name.startswith(".")]
+            with os.scandir(folder.path) as scan:
+                entries = [entry for entry in scan if hidden or not entry.name.startswith(".")]
         except OSError as error:
-            message = f"{folder.path}: the folder cannot be read ({os.strerror(error.errno or 0)})"
+            problem = "the folder cannot be read"
             if not folder.name:
-                raise NoInputError(message) from error
-            advice = "make it readable or leave it out with --exclude"
-            unread = Unread(f"{folder.name}/", kind_of(error), f"{message}; {advice}")
-            self.sights.unread.append(unread)
+                raise NoInputError(f"{folder.path}: {problem} ({_reason(error)})") from error
+            self._note_unread(folder, problem, error, "make it readable")
             return []
+        if any(entry.name == _BINDING for entry in entries):
+            self.sights.results.add(folder)
+            return [] if folder.name else entries
+        return entries
 
     def _is_entered(self, found: Found, entry: os.DirEntry[str]) -> bool:
         """Whether a name is that of a folder to look into; a link that is not followed is noted."""
         if not _is_folder(entry):
+            if self.follow_links and entry.is_symlink():
+                self._note_dead(found, entry)
             return False
         if entry.is_symlink() and not self.follow_links:
             if not self.is_output(entry.path):
-                self.sights.links.append(found)
+                self.sights.links[found.name] = found.path
             return False
         return True
+
+    def _note_dead(self, link: Found, entry: os.DirEntry[str]) -> None:
+        """Note a link that leads nowhere, as to a drive that is away; a photo's reader does so."""
+        if _suffix(entry) in SUFFIXES or self.is_output(entry.path):
+            return
+        try:
+            entry.stat()
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # a link to itself hides nothing
+                problem = "the link cannot be followed"
+                self._note_unread(link, problem, error, "mount what it leads to")
+
+    def _note_unread(self, folder: Found, problem: str, error: OSError, advice: str) -> None:
+        name = f"{folder.name}/"
+        message = (
+            f"{folder.path}: {problem} ({_reason(error)}); {advice} or leave it out with --exclude"
+        )
+        self.sights.unread[name] = Unread(name, kind_of(error), message)
 
     def _is_output(self, real: str) -> bool:
         is_inside = real == self.out or real.startswith(self.out.rstrip("/") + "/")
@@ -203,7 +227,9 @@ def _split(pattern: str) -> tuple[str, list[str]]:
     parts = pattern.split("/")
     first = next(place for place, part in enumerate(parts) if is_pattern(part))
     prefix = "/".join(parts[:first]) or ("/" if first else ".")
-    return prefix, [part for part in parts[first:] if part not in ("", ".")]
+    names = [part for part in parts[first:] if part not in ("", ".")]
+    names = [name for before, name in pairwise(["", *names]) if not name == before == "**"]
+    return prefix, names[:-1] if names[-2:] == ["**", "*"] else names  # "**" takes all by itself
 
 
 def _below(folder: Found, entry: os.DirEntry[str]) -> Found:
@@ -218,5 +244,15 @@ def _real(entry: os.DirEntry[str], folder: str) -> str:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:  # a link to itself, or to where nobody may look
         return False
+
+
+def _suffix(entry: os.DirEntry[str]) -> str:
+    """The ending of a name, lower-case with its dot; "" where it has none."""
+    _, dot, ending = entry.name.rpartition(".")
+    return dot + ending.lower() if dot else ""
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno or 0)

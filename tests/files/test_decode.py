@@ -20,6 +20,7 @@ from skimage import data as pictures
 
 from marigold_cli.errors import ImageError
 from marigold_cli.files.decode import SUFFIXES, Photo, decode
+from marigold_cli.files.icc import gamma_profile
 from marigold_cli.files.raster import DecodePolicy
 from marigold_cli.files.source import read_source
 
@@ -216,6 +217,20 @@ def test_grey_with_alpha_is_laid_over_white(open_photo: Open) -> None:
     photo = open_photo(encode(Image.fromarray(stored, "LA"), "PNG"))
 
     assert photo.pixels[0, :, 0].tolist() == [0, 255, 224]
+
+
+@pytest.mark.parametrize(("alpha", "seen"), [(None, 100), (255, 100), (51, 224)])
+def test_a_grey_profile_holds_with_and_without_alpha(
+    open_photo: Open, alpha: int | None, seen: int
+) -> None:
+    image = Image.new("L", (2, 1), 100)
+    if alpha is not None:
+        image.putalpha(alpha)
+
+    photo = open_photo(encode(image, "PNG", icc_profile=gamma_profile(1, is_grey=True)))
+
+    expected = 255 * (1.055 * (seen / 255) ** (1 / 2.4) - 0.055)  # light as sRGB keeps it
+    assert np.abs(photo.pixels - expected).max() <= 1
 
 
 @pytest.mark.parametrize("transparency", [None, 3, bytes([255, 128, 0, 0])])

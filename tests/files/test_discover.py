@@ -210,6 +210,11 @@ def test_linked_folders_that_are_left_out_are_named(
     assert record.levelname == "WARNING"
     assert "left out: 2 linked folders" in record.message
     assert all(name in record.message for name in ("p/day1", "p/day2", "--follow-links"))
+    caplog.clear()
+
+    photos_of(["p/**/*", "p/a.jpg", "p/**/day1"], OUT, Selection(exclude=("old", "day2")))
+
+    assert "left out: a linked folder (p/day1)" in caplog.text
 
     with pytest.raises(NoInputError, match=r"only a linked folder .*--follow-links"):
         photos_of(["p/day1*"], OUT)
@@ -255,6 +260,25 @@ def test_what_cannot_be_read_is_left_for_the_reader_to_name(fill: Fill) -> None:
     refs = photos_of(["p"], OUT)
 
     assert names(refs) == ["a.jpg", "dangling.jpg", "folder.jpg/b.jpg", "pipe.jpg"]
+
+
+@pytest.mark.parametrize("way", ["p", "p/*", "p/**/*.jpg", "p/n*/*.jpg"])
+def test_a_followed_link_that_leads_nowhere_is_told(fill: Fill, way: str) -> None:
+    fill(["p/a.jpg", "p/new/b.jpg"])
+    Path("p/nas").symlink_to("/mnt/away/photos", target_is_directory=True)
+    Path("p/new/behind").symlink_to("../a.jpg/photos", target_is_directory=True)
+    Path("p/next").symlink_to(f"../{OUT}", target_is_directory=True)  # yet to be made
+    Path("p/nut").symlink_to("nut")
+
+    found = discover([way], OUT, Selection(follow_links=True))
+    ignored = discover([way], OUT)
+
+    told = {one.name: one for one in found.unread}
+    assert told["nas/"].kind == "missing"
+    assert told["nas/"].message.startswith("p/nas: the link cannot be followed (No such file")
+    assert told.keys() - {"nas/"} == ({"new/behind/"} if way != "p/n*/*.jpg" else set())
+    assert ignored.unread == ()
+    assert ignored.photos == found.photos
 
 
 @pytest.fixture
@@ -324,6 +348,14 @@ def test_photos_that_need_an_extra_are_counted(fill: Fill, without_extras: None)
 
     assert names(found.photos) == ["a.jpg"]
     assert found.left_out == {HEIC: 2, RAW: 1}
+
+
+def test_a_photo_that_needs_an_extra_counts_once(fill: Fill, without_extras: None) -> None:
+    fill(["p/a.jpg", "p/day/day/b.heic"])
+
+    found = discover(["p", "p/**", "p/**/day", "./p"], OUT)
+
+    assert found.left_out == {HEIC: 1}
 
 
 def test_a_named_photo_that_needs_an_extra_is_left_for_the_reader_to_name(
@@ -478,17 +510,55 @@ def test_a_path_that_does_not_exist_stops_the_run(fill: Fill, missing: str) -> N
 
 def test_a_listed_photo_that_is_gone_is_left_for_the_reader_to_name(fill: Fill) -> None:
     fill(["p/a.jpg"])
+    Path("p/dangling.jpg").symlink_to("nowhere.jpg")
 
-    refs = photos_of([], OUT, listed=["p/a.jpg", "p/gone.jpg"])
+    refs = photos_of([], OUT, listed=["p/a.jpg", "p/gone.jpg", "p/dangling.jpg"])
 
-    assert names(refs) == ["p/a.jpg", "p/gone.jpg"]
+    assert names(refs) == ["p/a.jpg", "p/dangling.jpg", "p/gone.jpg"]
 
 
-def test_results_of_an_earlier_run_are_no_photos(fill: Fill) -> None:
-    fill(["p/a.jpg", "p/depths/marigold.json", "p/depths/a_color.png", "p/depths/b/c_color.png"])
+RESULTS = ["p/depths/marigold.json", "p/depths/a_color.png", "p/depths/b/c_color.png"]
 
-    assert names(photos_of(["p"], OUT)) == ["a.jpg"]
-    assert names(photos_of(["p/**/*.*g"], OUT)) == ["a.jpg"]
+
+@pytest.mark.parametrize("way", ["p", "p/*", "p/**", "p/**/*", "p/**/*.*g"])
+def test_results_of_an_earlier_run_are_no_photos(fill: Fill, way: str) -> None:
+    fill(["p/a.jpg", *RESULTS])
+
+    assert [Path(ref.name).name for ref in photos_of([way], OUT)] == ["a.jpg"]
+    assert names(photos_of([], OUT, listed=["p/a.jpg", "p/depths"])) == ["p/a.jpg"]
+
+
+@pytest.mark.parametrize("way", ["p/*/*.png", "p/dep*", "p/*/**"])
+def test_finding_only_results_of_an_earlier_run_names_them(fill: Fill, way: str) -> None:
+    fill(RESULTS)
+
+    with pytest.raises(NoInputError, match=r"only results of an earlier run \(p/depths\)"):
+        photos_of([way], OUT)
+
+
+@pytest.mark.parametrize("way", ["p/depths", "p/depths/**/*.png"])
+def test_results_of_an_earlier_run_that_are_named_are_taken_and_told(
+    fill: Fill, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    fill(RESULTS)
+
+    refs = photos_of([way, way], OUT)
+
+    assert names(refs) == ["a_color.png", "b/c_color.png"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.message.startswith("p/depths: holds results of an earlier run")
+
+
+@pytest.mark.parametrize("way", ["p/**", "p/**/*", "p/**/**"])
+def test_a_glob_meets_each_file_once(fill: Fill, way: str) -> None:
+    fill(["p/x/y/z/e.jpg", "p/f.jpg", "p/x/notes.txt"])
+
+    search = walk.Walk(out="/out")
+    found = [name for _, name in search.glob(way)]
+
+    assert sorted(found) == ["f.jpg", "x/y/z/e.jpg"]
+    assert search.sights.others == {".txt": 1}
 
 
 @pytest.mark.parametrize("place", ["empty", "empty/*.jpg", "none/**/*.jpg"])

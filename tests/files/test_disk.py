@@ -92,3 +92,34 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
         write_whole(tmp_path / "lessons", b"content")
 
     assert [one.name for one in tmp_path.iterdir()] == ["lessons"]
+
+
+def test_equal_process_numbers_of_two_machines_share_no_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[str] = []
+
+    def replace(draft: Path, path: Path) -> Path:
+        drafts.append(draft.name)
+        return draft.rename(path)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+    write_whole(tmp_path / "lessons", b"one")
+    write_whole(tmp_path / "lessons", b"two")
+
+    assert len({*drafts}) == 2
+
+
+def test_drafts_of_killed_writers_are_swept_and_young_ones_left(tmp_path: Path) -> None:
+    old, young, foreign = (
+        tmp_path / f".lessons-0.{token}.partial" for token in ("0" * 16, "f" * 16, "backup")
+    )
+    for draft in (old, young, foreign):
+        draft.write_bytes(b"half")
+    for draft in (old, foreign):
+        os.utime(draft, (0, 0))
+
+    write_whole(tmp_path / "lessons-1", b"content")
+
+    assert {one.name for one in tmp_path.iterdir()} == {young.name, foreign.name, "lessons-1"}

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from marigold_cli.files.orientation import (
     exif_block,
-    exif_orientation,
+    orientation_of,
     turn_stored,
     turn_upright,
 )
@@ -52,8 +52,8 @@ def test_the_tag_is_found_among_others(orientation: int, order: str) -> None:
     start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(entries))
     block = start + b"".join(entries) + bytes(4)
 
-    assert exif_orientation(block) == orientation
-    assert exif_orientation(b"Exif\0\0" + block) == orientation
+    assert orientation_of(block, b"") == orientation
+    assert orientation_of(b"Exif\0\0" + block, b"") == orientation
 
 
 @EVERY
@@ -62,7 +62,7 @@ def test_our_block_is_understood_by_pillow(orientation: int) -> None:
     exif.load(exif_block(orientation))
 
     assert dict(exif) == {0x0112: orientation}
-    assert exif_orientation(exif_block(orientation)) == orientation
+    assert orientation_of(exif_block(orientation), b"") == orientation
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_our_block_is_understood_by_pillow(orientation: int) -> None:
     [b"", b"Exif\0\0", b"II*\0", b"MM\0*\xff\xff\xff\xff", exif_block(6)[:-8], exif_block(9)],
 )
 def test_a_damaged_block_means_upright(block: bytes) -> None:
-    assert exif_orientation(block) == 1
+    assert orientation_of(block, b"") == 1
 
 
 def test_pillows_own_blocks_are_understood(colours: NDArray[np.uint8]) -> None:
@@ -81,4 +81,4 @@ def test_pillows_own_blocks_are_understood(colours: NDArray[np.uint8]) -> None:
 
     stored = Image.open(BytesIO(file.getvalue())).info["exif"]
 
-    assert exif_orientation(stored) == 5
+    assert orientation_of(stored, b"") == 5

@@ -11,6 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from marigold_cli.depth import DepthKind, DepthMap
+from marigold_cli.files import readers
 from marigold_cli.files.npy import encode_npy
 from marigold_cli.files.readers import read_map, read_numbers, read_plane, read_steps, read_vectors
 from marigold_cli.files.writers import NORMALS_WRITERS, UNCERTAINTY_WRITERS, WRITERS, Tags
@@ -86,6 +87,23 @@ def test_normals_are_read_back(format: str) -> None:
     assert np.array_equal(
         read_map(NORMALS_WRITERS[format].encode(depth, Tags()), DepthKind.NORMALS), values
     )
+
+
+def test_a_map_is_decoded_once(
+    monkeypatch: pytest.MonkeyPatch, values: NDArray[np.float32]
+) -> None:
+    data = WRITERS["png"].encode(DepthMap(values), Tags())
+    decoded: list[bytes] = []
+
+    def decode(data: bytes) -> NDArray[np.generic]:
+        decoded.append(data)
+        return imagecodecs.png_decode(data)
+
+    monkeypatch.setitem(readers._DECODERS, readers.PNG_SIGNATURE, decode)
+
+    read_map(data, DepthKind.AFFINE_DEPTH)
+
+    assert decoded == [data]
 
 
 def test_files_of_other_programs_are_read(values: NDArray[np.float32]) -> None:

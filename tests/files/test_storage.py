@@ -4,6 +4,7 @@ import errno
 import os
 import tarfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,68 @@ def test_linked_folders_are_looked_through_once(tree: Path, tmp_path: Path) -> N
 
     assert "link/four.txt" in open_storage(tree).names()
     assert not [name for name in open_storage(tree).names() if "loop" in name]
+
+
+def test_of_several_ways_to_a_folder_the_first_by_name_counts(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "four.txt").write_text("4")
+    for number in (5, 3, 1, 0, 2, 4):
+        (tree / f"link{number}").symlink_to(tmp_path / "elsewhere")
+
+    found = [name for name in open_storage(tree).names() if "link" in name]
+
+    assert found == ["link0/four.txt"]
+
+
+def test_hard_links_in_an_archive_are_files(tree: Path, tar: Callable[[Path], Path]) -> None:
+    for name in ("again.txt", "b/again.txt"):
+        (tree / name).hardlink_to(tree / "one.txt")
+    archive = tar(tree)
+    with tarfile.open(archive) as file:
+        kinds = [member.type for member in file if member.name.endswith(("again.txt", "one.txt"))]
+
+    storage = open_storage(archive)
+
+    assert sorted(kinds) == [tarfile.REGTYPE, tarfile.LNKTYPE, tarfile.LNKTYPE]
+    assert storage.names() == open_storage(tree).names()
+    assert examine(storage, "b/again.txt", whole) == b"content of one.txt"
+
+
+def test_a_hard_link_whose_file_is_not_in_the_archive_is_named(tmp_path: Path) -> None:
+    archive = tmp_path / "set.tar"
+    link = tarfile.TarInfo("b.txt")
+    link.type, link.linkname = tarfile.LNKTYPE, "a.txt"
+    with tarfile.open(archive, "w") as file:
+        file.addfile(link)
+
+    with pytest.raises(DataSetError, match=r"set\.tar: b\.txt cannot be read in place"):
+        open_storage(archive)
+
+
+def test_symbolic_links_in_an_archive_are_refused(tree: Path, tar: Callable[[Path], Path]) -> None:
+    (tree / ".hidden_link").symlink_to("one.txt")
+    assert open_storage(tar(tree)).names() == open_storage(tree).names()
+    (tree / "link.txt").symlink_to("one.txt")
+    (tree / "folder").symlink_to("b")
+
+    with pytest.raises(DataSetError, match=r"folder, link\.txt cannot be .*--dereference"):
+        open_storage(tar(tree))
+
+
+def test_files_with_holes_in_an_archive_are_refused_as_such(tmp_path: Path) -> None:
+    archive = tmp_path / "set.tar"
+    holey = tarfile.TarInfo("holey.npy")
+    holey.pax_headers = {
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "holey.npy", "GNU.sparse.realsize": "1000000",
+    }  # fmt: skip
+    content = b"1\n0\n512\n".ljust(512, b"\0") + bytes(512)
+    holey.size = len(content)
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(holey, BytesIO(content))
+
+    with pytest.raises(DataSetError, match=r"holey\.npy cannot be read .* without --sparse"):
+        open_storage(archive)
 
 
 def test_a_place_that_is_not_there_is_named(tmp_path: Path) -> None:
