@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from pathlib import Path
 
 from PIL import Image
@@ -54,7 +54,7 @@ def _put(data: DataSet, sample: Sample, path: Path) -> None:
             path.unlink(missing_ok=True)
             path.symlink_to(place)
     elif not _is_newer(path, place or data.storage.root):
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
         if data.protocol.frame is all_of:
             partial.write_bytes(read_whole(data.storage, sample.image))
         else:
