@@ -1,7 +1,7 @@
 """Photogrammetry: metric depth from the finished output of a run, and files for the 3D tools.
 
 ask       options
-cameras   camera (lenses and poses), sparse (the values of a sparse model),
+cameras   lenses, camera (pixels and poses), sparse (the values of a sparse model),
           colmap (finding and reading one), colmap_binary, colmap_text
 in        results (what a run left behind), reference (measured depth), ply (point clouds),
           names (which image is which photo), belonging (whether there is any)

@@ -9,14 +9,14 @@ from marigold_cli.batch.settings import Settings
 from marigold_cli.depth import Modality
 from marigold_cli.errors import NoInputError, UsageError
 from marigold_cli.files.names import UNCERTAINTY_SUFFIXES
-from marigold_cli.scene3d.colmap import read_model
+from marigold_cli.scene3d.colmap import read_survey
 from marigold_cli.scene3d.names import match_names
-from marigold_cli.scene3d.sparse import SparseModel
+from marigold_cli.scene3d.sparse import Survey
 
 _NUMBERS = tuple(UNCERTAINTY_SUFFIXES)  # formats that are more than a picture
 
 
-def find_views(photos: Iterable[str], model: SparseModel) -> dict[str, str]:
+def find_views(photos: Iterable[str], model: Survey) -> dict[str, str]:
     """Find each photo's image in a sparse model.
 
     Raises:
@@ -54,4 +54,4 @@ def foresee(folder: Path, settings: Settings, photos: Iterable[str]) -> int:
         raise UsageError(f"--colmap needs depth in numbers; add --format {', '.join(_NUMBERS)}")
     if settings.grid != "stored":
         raise UsageError("--colmap needs pixels as stored; leave --grid upright out")
-    return len(find_views(photos, read_model(folder)))
+    return len(find_views(photos, read_survey(folder)))

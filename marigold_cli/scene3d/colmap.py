@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from marigold_cli.errors import NoInputError
 from marigold_cli.scene3d import colmap_binary, colmap_text
-from marigold_cli.scene3d.sparse import SparseModel
+from marigold_cli.scene3d.sparse import SparseModel, Survey
 
 _READERS = {".bin": colmap_binary, ".txt": colmap_text}
 _FILES = ("cameras", "images", "points3D")
@@ -22,26 +23,25 @@ def read_model(folder: Path) -> SparseModel:
     Raises:
         NoInputError: there is none, it is empty, or it is broken.
     """
+    survey = read_survey(folder)
+    with _explained(survey.folder):
+        cloud = _READERS[_ending(survey.folder)].read_cloud(survey.folder)
+    return SparseModel(survey.folder, survey.views, cloud)
+
+
+def read_survey(folder: Path) -> Survey:
+    """The same without its points, which are most of it.
+
+    Raises:
+        NoInputError: as above, but for the points.
+    """
     home = find_model(folder)
-    reader = _READERS[_ending(home)]
-    try:
-        cameras = reader.read_cameras(home)
-        views = {view.name: view for view in reader.read_views(home, cameras)}
-        cloud = reader.read_cloud(home)
-    except KeyError as error:
-        raise NoInputError(
-            f"{home}: an image refers to a camera that is missing: {error}"
-        ) from error
-    except (ValueError, IndexError, struct.error) as error:
-        reason = error if type(error) is ValueError else "a file ends too early"
-        raise NoInputError(
-            f"{home}: this sparse model is cut off or damaged ({reason}); export it again"
-        ) from error
-    except OSError as error:
-        raise NoInputError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    with _explained(home):
+        reader = _READERS[_ending(home)]
+        views = {view.name: view for view in reader.read_views(home, reader.read_cameras(home))}
     if not views:
         raise NoInputError(f"{home}: this sparse model has no registered image")
-    return SparseModel(home, dict(sorted(views.items())), cloud)
+    return Survey(home, dict(sorted(views.items())))
 
 
 def find_model(folder: Path) -> Path:
@@ -50,13 +50,33 @@ def find_model(folder: Path) -> Path:
     Raises:
         NoInputError: there is none.
     """
-    found = {home: _count_images(home) for home in _places(folder) if _ending(home)}
+    with _explained(folder):
+        found = {home: _count_images(home) for home in _places(folder) if _ending(home)}
     if not found:
         raise NoInputError(
             f"{folder}: no sparse model here (cameras, images and points3D, .bin or .txt), "
             "nor in sparse/ or sparse/0/ below"
         )
     return max(found, key=lambda home: found[home])
+
+
+@contextmanager
+def _explained(home: Path) -> Iterator[None]:
+    """Say what is wrong with a model in words of ours."""
+    try:
+        yield
+    except KeyError as error:
+        raise NoInputError(
+            f"{home}: an image refers to a camera that is missing: {error}"
+        ) from error
+    except (ValueError, IndexError, OverflowError, struct.error) as error:
+        reason = error if type(error) is ValueError else "a file ends too early"
+        raise NoInputError(
+            f"{home}: this sparse model is cut off or damaged ({reason}); export it again"
+        ) from error
+    except OSError as error:
+        path = error.filename or home  # a failing disk names no file
+        raise NoInputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _places(folder: Path) -> Iterator[Path]:

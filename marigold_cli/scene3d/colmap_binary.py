@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from marigold_cli.scene3d.camera import LENSES, Camera, Pose
+from marigold_cli.scene3d.camera import Camera, Pose
+from marigold_cli.scene3d.lenses import LENSES
 from marigold_cli.scene3d.sparse import Cloud, View, sort_cloud
 
 _MODELS = tuple(LENSES)
@@ -17,6 +18,9 @@ _NO_POINT = -1
 _SIGHTING = np.dtype([("x", "<f8"), ("y", "<f8"), ("point", "<i8")])
 _POINT = struct.Struct("<Q3d3BdQ")  # number, place, colour, error, length of track
 _TRACK_ENTRY = 8  # [bytes]
+_ROW = np.dtype([("id", "<i8"), ("place", "<f8", 3), ("error", "<f8"), ("track", "<i8")])
+
+Triple = tuple[float, float, float]
 
 
 def read_cameras(home: Path) -> dict[int, Camera]:
@@ -60,13 +64,17 @@ def read_cloud(home: Path) -> Cloud:
     """Read points3D.bin."""
     data = (home / "points3D.bin").read_bytes()
     (count,) = struct.unpack_from("<Q", data)
-    rows, at = [], 8
+    if count * _POINT.size > len(data):  # before as much memory is asked for
+        raise ValueError("a file ends too early")
+    table = np.fromiter(_read_points(data, count), _ROW, count)
+    return sort_cloud(table["id"], table["place"], table["error"], table["track"])
+
+
+def _read_points(data: bytes, count: int) -> Iterator[tuple[int, Triple, float, int]]:
+    at = 8
     for _ in range(count):
         number, x, y, z, _, _, _, error, track = _POINT.unpack_from(data, at)
-        rows.append((number, x, y, z, error, track))
+        yield number, (x, y, z), error, track
         at += _POINT.size + track * _TRACK_ENTRY
     if at > len(data):
         raise ValueError("points3D.bin ends within a track")
-    table = np.array(rows, np.float64).reshape(-1, 6)
-    ids = np.array([row[0] for row in rows], np.int64)
-    return sort_cloud(ids, table[:, 1:4], table[:, 4], table[:, 5].astype(np.int64))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from marigold_cli.scene3d.camera import LENSES, Camera, Pose
+from marigold_cli.scene3d.camera import Camera, Pose
+from marigold_cli.scene3d.lenses import LENSES
 from marigold_cli.scene3d.sparse import Cloud, View, sort_cloud
 
 _NO_POINT = -1

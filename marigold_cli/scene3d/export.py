@@ -18,11 +18,9 @@ from marigold_cli.batch.folder import HIDDEN, Workplace, occupied
 from marigold_cli.errors import ForeignFileError, ImageError, UsageError, name_some
 from marigold_cli.files.atomic import write_durably
 from marigold_cli.files.disk import output_errors, read_plain
-from marigold_cli.scene3d.alignment import (
-    load_alignment,
-)
+from marigold_cli.scene3d.alignment import load_alignment
 from marigold_cli.scene3d.exports import LAYOUTS, Layout
-from marigold_cli.scene3d.exports.layout import Stage
+from marigold_cli.scene3d.exports.layout import Content, Stage
 from marigold_cli.scene3d.frames import make_frame
 from marigold_cli.scene3d.options import ExportOptions
 from marigold_cli.scene3d.results import Results, read_results
@@ -140,7 +138,7 @@ class _Exporter:
         made = self._write_image(view, unknown) if unknown is not None else _Made(view.name, ())
         return replace(made, failure=failure)
 
-    def _write_image(self, view: View, content: Iterator[bytes]) -> _Made:
+    def _write_image(self, view: View, content: Iterator[Content]) -> _Made:
         files = list(zip(self._layout.paths(view.name), content, strict=True))
         if not files:
             return _Made(view.name, (), "the scene has no place for it")
@@ -170,7 +168,7 @@ class _Exporter:
             return set()
         return {path for path in claims if _is_inside(path)}
 
-    def _write(self, files: Sequence[tuple[str, bytes]]) -> None:
+    def _write(self, files: Sequence[tuple[str, Content]]) -> None:
         write_durably(self._place.root, files, self._place.temporary, self._place.fsync)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marigold_cli.depth import Doubles, Floats
+from marigold_cli.depth import Floats
 from marigold_cli.errors import ImageError, RefusedError
 from marigold_cli.scene3d.alignment import PhotoAlignment, to_depth
 from marigold_cli.scene3d.belonging import find_views
-from marigold_cli.scene3d.gates import check_range, fit_photo, judge
+from marigold_cli.scene3d.gates import fit_photo, judge
 from marigold_cli.scene3d.observations import (
     Observations,
+    anchor,
     check_size,
     check_view,
     observe,
@@ -29,7 +30,7 @@ from marigold_cli.scene3d.overlap import (
     shrink,
 )
 from marigold_cli.scene3d.reference import Reference
-from marigold_cli.scene3d.refine import Anchors, refine
+from marigold_cli.scene3d.refine import disagree, refine
 from marigold_cli.scene3d.results import Result, Results
 from marigold_cli.scene3d.sparse import SparseModel, View
 
@@ -42,17 +43,8 @@ class Fit:
     """A photo's line while it is still being found."""
 
     photo: PhotoAlignment
-    observed: Observations | None = None
-    predicted: Doubles | None = None
     sight: Sight | None = None  # None: not to be compared with others
     unit: float | None = None  # of the sparse model, in units of the references
-
-    @property
-    def anchors(self) -> Anchors:
-        """The points that hold the line."""
-        assert self.observed is not None
-        assert self.predicted is not None
-        return Anchors(self.predicted, self.observed.depth)
 
 
 class Fitter:
@@ -91,17 +83,12 @@ class Fitter:
         observed = self._observe(result, view, (height, width))
         if observed is None:
             return Fit(photo.refuse("there is no reference for it"))
-        check_size((height, width), observed.size, "reference")
-        predicted = sample(values, observed.pixels, observed.size)
-        known = np.isfinite(predicted)
-        observed, predicted = observed.keep(known), predicted[known]
-        photo = fit_photo(photo, observed, predicted, self._results.kind, self._gates)
-        small = shrink(values)
-        photo = check_range(photo, small, self._results.kind, self._gates)
+        anchors, small = anchor(observed, values), shrink(values)
+        photo = fit_photo(photo, anchors, small, self._results.kind, self._gates)
         sight = None
         if photo.accepted and photo.affine and view and view.camera.is_known:
-            sight = Sight(view, small, photo.affine, self._results.kind)
-        return Fit(photo, observed, predicted, sight, self._unit(photo, view, values))
+            sight = Sight(view, small, anchors, photo.affine, self._results.kind)
+        return Fit(photo, sight, self._unit(photo, view, values))
 
     def _unit(self, photo: PhotoAlignment, view: View | None, values: Floats) -> float | None:
         """How many units of the references the sparse model's is, by the points of one photo."""
@@ -171,17 +158,20 @@ class Fitter:
         sights: Sequence[Sight],
         pairs: Sequence[tuple[int, int]],
     ) -> tuple[float, float] | None:
-        found = refine(sights, [fits[place].anchors for place in places], pairs)
+        found = refine(sights, pairs)
         if found is None:
             return None
-        lines, before, after = found
-        for place, sight, line in zip(places, sights, lines, strict=True):
+        refined, before, after = found
+        final = list(sights)
+        for index, (place, sight) in enumerate(zip(places, refined, strict=True)):
             fit = fits[place]
-            if not fit.photo.accepted or fit.observed is None or fit.predicted is None:
+            if not fit.photo.accepted:
                 continue
             photo = judge(
-                fit.photo, line, fit.observed, fit.predicted, self._results.kind, self._gates
+                fit.photo, sight.affine, sight.anchors, sight.values, sight.kind, self._gates
             )
             if photo.accepted:  # else its own line was better
-                fits[place] = replace(fit, photo=photo, sight=sight.with_line(line))
-        return before, after
+                final[index], fits[place] = sight, replace(fit, photo=photo, sight=sight)
+        is_mixed = any(final[index] is not refined[index] for pair in pairs for index in pair)
+        written = disagree(final, pairs) if is_mixed else after
+        return None if written is None else (before, written)

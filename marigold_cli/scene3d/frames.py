@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
-from marigold_cli.depth import Floats
+from marigold_cli.depth import DepthKind, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.readers import read_plane
 from marigold_cli.scene3d.alignment import CONSISTENT_SUFFIX, PhotoAlignment, slope, to_depth
 from marigold_cli.scene3d.exports.layout import Frame, Stage
 from marigold_cli.scene3d.maps import CONTRADICTED
 from marigold_cli.scene3d.names import stem_of
-from marigold_cli.scene3d.resample import resample
+from marigold_cli.scene3d.resample import resample, size_in
 from marigold_cli.scene3d.results import Results
 from marigold_cli.scene3d.sparse import View
 from marigold_cli.scene3d.trust import trust
@@ -27,20 +25,32 @@ def make_frame(view: View, photo: PhotoAlignment, results: Results, stage: Stage
     Raises:
         ImageError: a file of it is missing or damaged.
     """
+    options, source = stage.options.trust, photo.camera or view.camera
+    own = _load(photo, results, stage.kind)
+    height, width = own["depth"].shape
+    if options.consistent:
+        consistent = read_consistent(results, photo, (height, width))
+        own |= {} if consistent is None else {"consistent": consistent}
+    seen = resample(own, source, view.camera, size_in(view.camera, (height, width), source))
+    depth = seen["depth"]
+    trusted = trust(depth, view.camera, seen.get("spread"), options)
+    if "consistent" in seen:
+        trusted &= seen["consistent"] > _HALF
+    return Frame(view.name, photo.name, view.camera, source, view.pose, depth, trusted)
+
+
+def _load(photo: PhotoAlignment, results: Results, kind: DepthKind) -> dict[str, Floats]:
+    """Its depth, and the ensemble's spread relative to it."""
     assert photo.affine is not None
-    kind, options = stage.kind, stage.options.trust
     result = results.photos[photo.name]
     values, spread = results.load_depth(result), results.load_uncertainty(result)
-    own = to_depth(values, photo.affine, kind)
-    carry = partial(resample, source=photo.camera or view.camera, target=view.camera)
-    depth = carry(own)
-    if spread is not None:  # of the values; relative to the depth from here on
-        spread = carry(spread * np.abs(slope(values, own, photo.affine, kind)) / own)
-    trusted = trust(depth, view.camera, spread, options)
-    consistent = read_consistent(results, photo, own.shape) if options.consistent else None
-    if consistent is not None:
-        trusted &= carry(consistent) > _HALF
-    return Frame(view.name, photo.name, view.camera, view.pose, depth, trusted)
+    depth = to_depth(values, photo.affine, kind)
+    if spread is None:
+        return {"depth": depth}
+    return {
+        "depth": depth,
+        "spread": spread * np.abs(slope(values, depth, photo.affine, kind)) / depth,
+    }
 
 
 def read_consistent(

@@ -9,7 +9,7 @@ import numpy as np
 from marigold_cli.depth import DepthKind, Doubles, Floats
 from marigold_cli.fit import Affine
 from marigold_cli.scene3d.alignment import PhotoAlignment
-from marigold_cli.scene3d.observations import Observations
+from marigold_cli.scene3d.observations import Anchors, Observations
 from marigold_cli.scene3d.options import Gates
 from marigold_cli.scene3d.robust import fit_robust, relative_residuals
 
@@ -18,40 +18,37 @@ _FLAT = 0.02  # relative error that is good enough even where there is hardly an
 
 
 def fit_photo(
-    photo: PhotoAlignment,
-    observed: Observations,
-    predicted: Doubles,
-    kind: DepthKind,
-    gates: Gates,
+    photo: PhotoAlignment, anchors: Anchors, values: Floats, kind: DepthKind, gates: Gates
 ) -> PhotoAlignment:
-    """Fit one photo's line to its points, and judge it by them.
+    """Fit one photo's line to its points, and judge it.
 
     Args:
         photo: What is known of it so far.
-        observed: Its points.
-        predicted: The model's values there [N].
+        anchors: Its points.
+        values: Its map, of any size.
         kind: Whether depth or disparity is on the line.
         gates: The limits.
     """
-    photo = replace(photo, points=int(predicted.size))
-    if predicted.size < gates.min_points:
-        return photo.refuse(f"only {_count(predicted.size)}, {gates.min_points} are needed")
-    fit = fit_robust(predicted, targets(observed.depth, kind), gates.tolerance)
+    count = anchors.values.size
+    photo = replace(photo, points=count)
+    if count < gates.min_points:
+        return photo.refuse(f"only {_count(count)}, {gates.min_points} are needed")
+    fit = fit_robust(anchors.values, targets(anchors.depth, kind), gates.tolerance)
     if fit is None:
         return photo.refuse("no line meets even two of its points")
-    return judge(photo, fit.affine, observed, predicted, kind, gates)
+    return judge(photo, fit.affine, anchors, values, kind, gates)
 
 
 def judge(
     photo: PhotoAlignment,
     affine: Affine,
-    observed: Observations,
-    predicted: Doubles,
+    anchors: Anchors,
+    values: Floats,
     kind: DepthKind,
     gates: Gates,
 ) -> PhotoAlignment:
-    """Measure a line against the photo's points and refuse it where it fails."""
-    residuals = relative_residuals(affine, predicted, targets(observed.depth, kind))
+    """Measure a line against the photo's points and its map, and refuse it where it fails."""
+    residuals = relative_residuals(affine, anchors.values, targets(anchors.depth, kind))
     met = np.abs(residuals) <= gates.tolerance
     error = float(np.median(np.abs(_depth_errors(residuals, kind))))
     photo = replace(
@@ -60,26 +57,17 @@ def judge(
         scale=affine.scale,
         shift=affine.shift,
         inliers=int(met.sum()),
-        coverage=round(_coverage(observed.keep(met)), 4),
+        coverage=round(_coverage(anchors.keep(met)), 4),
         error=error if np.isfinite(error) else None,
-        nearest=float(np.percentile(observed.depth[met], 1)) if met.any() else None,
-        farthest=float(np.percentile(observed.depth[met], 99)) if met.any() else None,
+        nearest=float(np.percentile(anchors.depth[met], 1)) if met.any() else None,
+        farthest=float(np.percentile(anchors.depth[met], 99)) if met.any() else None,
     )
-    for reason in _objections(photo, _relief(observed.depth), gates):
+    # disparity below 0 is no more than very far away
+    is_depth = kind is not DepthKind.AFFINE_DISPARITY
+    behind = float(np.mean(affine(values) <= 0)) if is_depth else 0.0
+    for reason in _objections(photo, _relief(anchors.depth), behind, gates):
         return photo.refuse(reason)
     return photo
-
-
-def check_range(
-    photo: PhotoAlignment, values: Floats, kind: DepthKind, gates: Gates
-) -> PhotoAlignment:
-    """Refuse a line that puts much of the picture behind the camera."""
-    if photo.affine is None or kind is DepthKind.AFFINE_DISPARITY:  # disparity 0 is far away
-        return photo
-    behind = float(np.mean(photo.affine(values) <= 0))
-    if behind <= gates.max_behind:
-        return photo
-    return photo.refuse(f"{behind:.0%} of the picture would lie behind the camera")
 
 
 def targets(depth: Doubles, kind: DepthKind) -> Doubles:
@@ -100,7 +88,7 @@ def _relief(depth: Doubles) -> float:
     return float(np.median(np.abs(depth / np.median(depth) - 1)))
 
 
-def _objections(photo: PhotoAlignment, relief: float, gates: Gates) -> list[str]:
+def _objections(photo: PhotoAlignment, relief: float, behind: float, gates: Gates) -> list[str]:
     """Everything against a line, the plainest first.
 
     Where a scene is nearly flat, almost any line stays near to its points: what counts is how much
@@ -124,6 +112,10 @@ def _objections(photo: PhotoAlignment, relief: float, gates: Gates) -> list[str]
         (
             error > max(_FLAT, (1 - gates.min_gain) * relief),
             f"median error {error:.1%} where no relief at all would have {relief:.1%}",
+        ),
+        (
+            behind > gates.max_behind,
+            f"{behind:.0%} of the picture would lie behind the camera",
         ),
     )
     return [reason for is_so, reason in found if is_so]

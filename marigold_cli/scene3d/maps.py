@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.batch.folder import Workplace
+from marigold_cli.errors import NoInputError
 from marigold_cli.files.atomic import write_durably
 from marigold_cli.files.disk import output_errors
-from marigold_cli.files.npy import encode_npy
+from marigold_cli.files.npy import stream_npy
 from marigold_cli.scene3d.alignment import (
     CONSISTENT_SUFFIX,
     METRIC_SUFFIX,
     Alignment,
     PhotoAlignment,
+    load_alignment,
     to_depth,
 )
 from marigold_cli.scene3d.names import stem_of
@@ -34,16 +36,21 @@ CONFIRMED, UNSEEN, CONTRADICTED = 255, 128, 0  # by other views; black is to be 
 
 _THREADS = 2  # each holds a whole depth map
 _LONG_EDGE = 768  # of maps while they are compared [px]
-_KEPT = 32  # reduced maps in memory
+_KEPT = 256  # reduced maps in memory, 2 MB each: two strips of a flight that lie side by side
 
 
 def discard_maps(results: Results) -> None:
     """Remove what an earlier alignment wrote beside a run: it is of other lines.
 
+    Photos that have lost their depth since are in its record only.
+
     Raises:
         OutputError: a file cannot be removed.
     """
-    for name in results.photos:
+    names = set(results.photos)
+    with suppress(NoInputError):
+        names |= {photo.name for photo in load_alignment(results.out).photos}
+    for name in names:
         for suffix in (METRIC_SUFFIX, CONSISTENT_SUFFIX):
             path = results.out / (stem_of(name) + suffix)
             with output_errors(path), suppress(FileNotFoundError):
@@ -63,7 +70,7 @@ def write_metric(alignment: Alignment, results: Results, place: Workplace) -> No
         assert photo.affine is not None
         values = results.load_depth(results.photos[photo.name])
         depth = to_depth(values, photo.affine, alignment.kind) * np.float32(alignment.metres or 1)
-        files = [(stem_of(photo.name) + METRIC_SUFFIX, encode_npy(depth))]
+        files = [(stem_of(photo.name) + METRIC_SUFFIX, stream_npy(depth.shape, [depth]))]
         write_durably(place.root, files, place.temporary, place.fsync)
 
     with ThreadPoolExecutor(_THREADS) as pool:

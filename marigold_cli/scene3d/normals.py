@@ -9,11 +9,13 @@ import numpy as np
 from marigold_cli.depth import DepthKind, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.files.readers import read_map
-from marigold_cli.scene3d.camera import Camera
+from marigold_cli.scene3d.camera import Camera, strips
 from marigold_cli.scene3d.names import stem_of
-from marigold_cli.scene3d.resample import resize
+from marigold_cli.scene3d.observations import check_size
+from marigold_cli.scene3d.resample import resample
 
 NORMALS_SUFFIX = "_normals.npy"
+_HARMLESS = (0, 0, -1)  # where nothing is known
 
 
 def points_of(depth: Floats, camera: Camera) -> Floats:
@@ -28,7 +30,8 @@ def points_of(depth: Floats, camera: Camera) -> Floats:
         np.multiply(depth, down.astype(np.float32)[:, None], out=points[..., 1])
         points[..., 2] = depth
     else:
-        points[:] = camera.rays(camera.grid(height, width)) * depth[..., None]
+        for rows, pixels in camera.strips(height, width):
+            points[rows] = camera.rays(pixels) * depth[rows, :, None]
     return points
 
 
@@ -38,6 +41,15 @@ def normals_of(depth: Floats, camera: Camera) -> Floats:
     At the border the difference is one-sided. The map has 2 rows and columns at least.
     """
     points = points_of(depth, camera)
+    normals = np.empty_like(points)
+    for rows in strips(len(points)):
+        before = min(rows.start, 1)  # a row more above and below
+        block = _normals_of(points[rows.start - before : rows.stop + 1])
+        normals[rows] = block[before:][: rows.stop - rows.start]
+    return normals
+
+
+def _normals_of(points: Floats) -> Floats:
     down, across = (np.asarray(one, np.float32) for one in np.gradient(points, axis=(0, 1)))
     normals = np.empty_like(points)
     for axis in range(3):  # the cross product, without temporary arrays of all of it
@@ -45,33 +57,43 @@ def normals_of(depth: Floats, camera: Camera) -> Floats:
         normals[..., axis] = down[..., one] * across[..., two] - down[..., two] * across[..., one]
     # the sign turns normals towards the camera, against the ray
     squares, ahead = (np.einsum("hwc,hwc->hw", normals, other) for other in (normals, points))
-    length: Floats = np.copysign(np.sqrt(squares), -ahead)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        normals /= length[..., None]
-    normals[~np.isfinite(normals).all(axis=-1)] = (0, 0, -1)
-    return normals
+    return _divide(normals, np.copysign(np.sqrt(squares), -ahead))
 
 
-def read_normals(folder: Path, name: str, shape: tuple[int, int]) -> Floats:
+def read_normals(
+    folder: Path, name: str, source: Camera, target: Camera, shape: tuple[int, int]
+) -> Floats:
     """Read what a normals checkpoint gave: NAME_normals.npy, [H, W, 3], x right, y up, z to us.
 
     Args:
         folder: Where the files are.
         name: The photo.
-        shape: Height and width that are wanted; the nearest pixels are taken.
+        source: Its camera.
+        target: The scene's.
+        shape: Height and width that are wanted.
 
     Returns:
-        [H, W, 3] in the camera's frame: y down, z forward.
+        [H, W, 3] in the target's pixels and the camera's frame: y down, z forward; (0, 0, -1) where
+        unknown.
 
     Raises:
-        ImageError: the file is missing or no such thing.
+        ImageError: the file is missing, no such thing, or of another picture.
     """
     path = folder / (stem_of(name) + NORMALS_SUFFIX)
     try:
         normals = read_map(path.read_bytes(), DepthKind.NORMALS)
     except (OSError, ValueError) as error:
         raise ImageError(Kind.FORMAT, f"{path}: no normals ({error})") from error
-    turned = resize(normals, *shape) * np.array([1, -1, -1], np.float32)
-    length = np.linalg.norm(turned, axis=-1, keepdims=True)
-    unit: Floats = np.divide(turned, length, out=np.zeros_like(turned), where=length > 0)
-    return unit
+    height, width, _ = normals.shape
+    check_size((height, width), (source.height, source.width), "camera", str(path))
+    carried = resample({"normals": normals}, source, target, shape)["normals"]
+    turned: Floats = carried * np.array([1, -1, -1], np.float32)
+    return _divide(turned, np.linalg.norm(turned, axis=-1))
+
+
+def _divide(vectors: Floats, lengths: Floats) -> Floats:
+    """Vectors [H, W, 3] by their lengths [H, W], in place."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        vectors /= lengths[..., None]
+    vectors[~np.isfinite(vectors).all(axis=-1)] = _HARMLESS
+    return vectors

@@ -34,6 +34,30 @@ class Observations:
         return Observations(self.pixels[mask], self.depth[mask], self.size)
 
 
+@dataclass(frozen=True)
+class Anchors(Observations):
+    """Points of known depth in one photo, and what was predicted there.
+
+    Attributes:
+        values: [N] of the photo's map; all are known.
+    """
+
+    values: Doubles
+
+
+def anchor(observed: Observations, values: Floats) -> Anchors:
+    """Read a photo's map [H, W] at its points; those where nothing is known are left out.
+
+    Raises:
+        ImageError: the points are of another picture.
+    """
+    height, width = values.shape
+    check_size((height, width), observed.size, "reference")
+    there = sample(values, observed.pixels, observed.size)
+    known = np.isfinite(there)
+    return Anchors(observed.pixels[known], observed.depth[known], observed.size, there[known])
+
+
 def observe(view: View, cloud: Cloud, points: PointFilter) -> Observations:
     """The sparse points that a view saw, where it saw them; broken ones are left out."""
     rows = cloud.find(view.points)
@@ -69,13 +93,16 @@ def check_view(view: View) -> None:
         raise ImageError(Kind.FORMAT, "its pose in the sparse model is not a number")
 
 
-def check_size(shape: tuple[int, int], size: tuple[int, int], owner: str) -> None:
-    """Refuse a depth map that cannot be of the same picture; a smaller or larger one can.
+def check_size(
+    shape: tuple[int, int], size: tuple[int, int], owner: str, what: str = "depth"
+) -> None:
+    """Refuse a map that cannot be of the same picture; a smaller or larger one can.
 
     Args:
-        shape: Height and width of the depth map.
+        shape: Height and width of the map.
         size: Height and width of the camera or the reference.
         owner: Which of the two that is, for the message.
+        what: The map, for the message.
 
     Raises:
         ImageError: the sides are exchanged, or their ratio is another.
@@ -87,7 +114,7 @@ def check_size(shape: tuple[int, int], size: tuple[int, int], owner: str) -> Non
     turned = abs(height * rows - width * columns) <= max(rows, columns, height, width)
     advice = "turned by a quarter" if turned else "not the same picture"
     raise ImageError(
-        Kind.FORMAT, f"depth is {width} x {height}, the {owner} {columns} x {rows}: {advice}"
+        Kind.FORMAT, f"{what} is {width} x {height}, the {owner} {columns} x {rows}: {advice}"
     )
 
 
@@ -95,14 +122,14 @@ def sample(values: Floats, pixels: Doubles, size: tuple[int, int]) -> Doubles:
     """Read a map between its pixels, bilinearly.
 
     Args:
-        values: [H, W].
+        values: [H, W], or [H, W, C].
         pixels: [..., 2] in the pixels of a grid of `size` that covers the same picture.
         size: Height and width of that grid.
 
     Returns:
-        [...]; NaN outside of the picture and beside unknown values.
+        [...], or [..., C]; NaN outside of the picture and beside unknown values.
     """
-    height, width = values.shape
+    height, width = values.shape[:2]
     x = pixels[..., 0] * (width / size[1]) - 0.5
     y = pixels[..., 1] * (height / size[0]) - 0.5
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
@@ -110,6 +137,8 @@ def sample(values: Floats, pixels: Doubles, size: tuple[int, int]) -> Doubles:
     left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     across, down = x - left, y - top
+    if values.ndim == 3:
+        across, down, inside = across[..., None], down[..., None], inside[..., None]
     upper = values[top, left] * (1 - across) + values[top, right] * across
     lower = values[bottom, left] * (1 - across) + values[bottom, right] * across
     return np.where(inside, upper * (1 - down) + lower * down, np.nan)

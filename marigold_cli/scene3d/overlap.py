@@ -10,7 +10,7 @@ import numpy as np
 from marigold_cli.depth import DepthKind, Doubles, Floats
 from marigold_cli.fit import Affine
 from marigold_cli.scene3d.alignment import to_depth
-from marigold_cli.scene3d.observations import sample
+from marigold_cli.scene3d.observations import Anchors, sample
 from marigold_cli.scene3d.resample import resize
 from marigold_cli.scene3d.sparse import Cloud, Ids, View
 
@@ -24,10 +24,11 @@ _THUMB = 160  # long edge of what is compared [px]
 
 @dataclass(frozen=True)
 class Sight:
-    """A photo's camera, its values at reduced size, and its line."""
+    """A photo's camera, its values at reduced size, its points, and its line."""
 
     view: View
     values: Floats
+    anchors: Anchors
     affine: Affine
     kind: DepthKind
 

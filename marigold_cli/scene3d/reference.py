@@ -9,12 +9,13 @@ import numpy as np
 
 from marigold_cli.depth import Doubles
 from marigold_cli.errors import ImageError, Kind, NoInputError, UsageError
-from marigold_cli.files.readers import read_plane, read_steps
+from marigold_cli.files.readers import Numbers, read_plane, read_steps
 from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.names import stem_of
 from marigold_cli.scene3d.observations import Observations
 from marigold_cli.scene3d.options import ReferenceOptions
 from marigold_cli.scene3d.ply import read_ply
+from marigold_cli.scene3d.sparse import Ids
 
 _MOST = 20_000  # pixels that a fit looks at
 _SUFFIXES = (".npy", ".png", ".ply", ".NPY", ".PNG", ".PLY")
@@ -72,15 +73,11 @@ class Reference:
         try:
             if path.suffix.lower() == ".ply":
                 return self._observe_points(read_ply(path), shape, camera)
-            return _observe_map(self._read_map(path))
-        except (ValueError, KeyError, OSError) as error:
+            if path.suffix.lower() == ".png":
+                return _observe_map(read_steps(path.read_bytes()), self.options.step)
+            return _observe_map(read_plane(path.read_bytes()))
+        except (ValueError, TypeError, KeyError, OSError) as error:
             raise ImageError(Kind.FORMAT, f"{path}: cannot be read ({error})") from error
-
-    def _read_map(self, path: Path) -> Doubles:
-        data = path.read_bytes()
-        if path.suffix.lower() == ".png":
-            return read_steps(data).astype(np.float64) * self.options.step
-        return read_plane(data).astype(np.float64)
 
     def _observe_points(
         self, points: Doubles, shape: tuple[int, int], camera: Camera | None
@@ -95,21 +92,21 @@ class Reference:
         pixels = camera.project(ahead)
         size = (camera.height, camera.width)
         inside = ((pixels >= 0) & (pixels < [camera.width, camera.height])).all(axis=1)
-        return _thin(Observations(pixels[inside], ahead[inside, 2], size))
+        chosen = _thin(np.flatnonzero(inside))
+        return Observations(pixels[chosen], ahead[chosen, 2], size)
 
 
-def _observe_map(depth: Doubles) -> Observations:
-    rows, columns = np.nonzero(np.isfinite(depth) & (depth > 0))
+def _observe_map(values: Numbers, step: float = 1.0) -> Observations:
+    """Some of the known pixels of a map whose numbers are so many steps of depth."""
+    height, width = values.shape
+    known = _thin(np.flatnonzero(np.isfinite(values) & (values > 0)))
+    rows, columns = np.divmod(known, width)
     pixels = np.stack([columns + 0.5, rows + 0.5], axis=1)
-    height, width = depth.shape
-    return _thin(Observations(pixels, depth[rows, columns], (height, width)))
+    return Observations(pixels, values[rows, columns].astype(np.float64) * step, (height, width))
 
 
-def _thin(observed: Observations) -> Observations:
-    """Take some of very many, evenly and at random, the same every time."""
-    count = observed.depth.size
-    if count <= _MOST:
-        return observed
-    chosen = np.zeros(count, bool)
-    chosen[np.random.default_rng(0).choice(count, _MOST, replace=False)] = True
-    return observed.keep(chosen)
+def _thin(places: Ids) -> Ids:
+    """Take some of very many, evenly and at random, the same every time, in their order."""
+    if places.size <= _MOST:
+        return places
+    return places[np.sort(np.random.default_rng(0).choice(places.size, _MOST, replace=False))]

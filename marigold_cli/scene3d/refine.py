@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,14 +25,6 @@ _MOST = 5_000_000  # pixels of all pairs together; each takes about 100 bytes
 _PAIR_WEIGHT = 20.0  # a pair of views counts like so many points: its pixels' errors are alike
 _DAMPING = 1e-9  # of a photo's diagonal
 _LEAST_DAMPING = 1e-12  # of a photo of which nothing is known
-
-
-@dataclass(frozen=True)
-class Anchors:
-    """A photo's sparse points that its line meets: predicted values and depth, [N] each."""
-
-    values: Doubles
-    depth: Doubles
 
 
 class _Equations:
@@ -65,27 +56,26 @@ class _Equations:
 
 
 def refine(
-    sights: Sequence[Sight], anchors: Sequence[Anchors], pairs: Sequence[tuple[int, int]]
-) -> tuple[list[Affine], float, float] | None:
+    sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Sight], float, float] | None:
     """Refine all lines together.
 
     Args:
         sights: The photos with their lines so far.
-        anchors: Their points.
         pairs: Ordered pairs of neighbours.
 
     Returns:
-        The new lines, and the disagreement before and after; None where nothing overlaps or
-        nothing was gained.
+        The photos with new lines, and the disagreement before and after; None where nothing
+        overlaps or nothing was gained.
     """
     current = list(sights)
     overlaps = _look_at(current, pairs)
     before = best = disagreement(overlaps)
     if before is None or best is None:
         return None
-    lines = [sight.affine for sight in current]
+    refined = current
     for _ in range(_ROUNDS):
-        step = _gather(current, anchors, overlaps).solve()
+        step = _gather(current, overlaps).solve()
         current = [
             sight.with_line(Affine(sight.affine.scale + more[0], sight.affine.shift + more[1]))
             for sight, more in zip(current, step.tolist(), strict=True)
@@ -94,8 +84,13 @@ def refine(
         after = disagreement(overlaps)
         if after is None or after >= best:
             break
-        best, lines = after, [sight.affine for sight in current]
-    return (lines, before, best) if best < before else None
+        best, refined = after, current
+    return (refined, before, best) if best < before else None
+
+
+def disagree(sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]) -> float | None:
+    """Median of |log depth ratio| between neighbours, as `refine` has it; None: no overlap."""
+    return disagreement(_look_at(sights, pairs))
 
 
 def _look_at(sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]) -> list[Overlap]:
@@ -104,15 +99,10 @@ def _look_at(sights: Sequence[Sight], pairs: Sequence[tuple[int, int]]) -> list[
     return [look(sights, first, second, step) for first, second in pairs]
 
 
-def _gather(
-    sights: Sequence[Sight], anchors: Sequence[Anchors], overlaps: Sequence[Overlap]
-) -> _Equations:
+def _gather(sights: Sequence[Sight], overlaps: Sequence[Overlap]) -> _Equations:
     """Linearise everything around the lines so far, with robust weights in standard deviations."""
     equations = _Equations(len(sights))
-    held = [
-        _hold(equations, photo, sight, some)
-        for photo, (sight, some) in enumerate(zip(sights, anchors, strict=True))
-    ]
+    held = [_hold(equations, photo, sight) for photo, sight in enumerate(sights)]
     errors = [(some.growth * some.here + some.offset) / some.there - 1 for some in overlaps]
     same = [np.abs(error) < SAME for error in errors]
     joined = np.concatenate([error[mask] for error, mask in zip(errors, same, strict=True)])
@@ -125,8 +115,9 @@ def _gather(
     return equations
 
 
-def _hold(equations: _Equations, photo: int, sight: Sight, some: Anchors) -> float:
+def _hold(equations: _Equations, photo: int, sight: Sight) -> float:
     """A photo's points hold its line; returns their standard deviation."""
+    some = sight.anchors
     line = sight.affine.scale * some.values + sight.affine.shift
     ahead = line > 0
     values, true, line = some.values[ahead], some.depth[ahead], line[ahead]

@@ -58,17 +58,26 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class SparseModel:
-    """What COLMAP knows of a scene.
+class Survey:
+    """The registered images of a scene.
 
     Attributes:
-        folder: Where it was read.
+        folder: Where they were read.
         views: By name, sorted.
-        cloud: The points.
     """
 
     folder: Path
     views: dict[str, View]
+
+
+@dataclass(frozen=True)
+class SparseModel(Survey):
+    """All that COLMAP knows of a scene.
+
+    Attributes:
+        cloud: The points.
+    """
+
     cloud: Cloud
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from marigold_cli.errors import CollisionError, NoInputError, RefusedError
 from marigold_cli.scene3d.alignment import Alignment, PhotoAlignment
-from marigold_cli.scene3d.colmap import read_model
+from marigold_cli.scene3d.colmap import read_survey
 from marigold_cli.scene3d.exports.layout import Layout, Stage
 from marigold_cli.scene3d.names import match_names
 from marigold_cli.scene3d.options import ExportOptions
 from marigold_cli.scene3d.results import Results
-from marigold_cli.scene3d.sparse import SparseModel
+from marigold_cli.scene3d.sparse import Survey
 
 _SAME_UNIT = 0.01  # relative difference of distances that rounding and refinement may make
 
@@ -32,7 +32,7 @@ def set_stage(
         NoInputError: no sparse model in the scene.
         RefusedError: the scene has another unit, or nothing is metric.
     """
-    model = read_model(options.scene)
+    model = read_survey(options.scene)
     _check_unit(options, alignment, model)
     refused = {name: photo.reason for name, photo in alignment.rejected.items()}
     accepted = _choose(alignment, results, model, refused)
@@ -49,10 +49,14 @@ def check_cameras(layout: Layout, stage: Stage) -> None:
     for name, view in stage.views.items():
         if not view.camera.is_sound:
             raise RefusedError(f"{name}: its camera in the scene's model is damaged: {view.camera}")
-    for name in stage.accepted:
+    for name, photo in stage.accepted.items():
         camera = stage.views[name].camera
-        if not camera.is_known:
-            raise RefusedError(f"{name}: nothing can be computed with a {camera.model} camera yet")
+        for one in (camera, photo.camera or camera):
+            if not one.is_known:
+                raise RefusedError(
+                    f"{name}: nothing can be computed with a {one.model} camera yet; run on the "
+                    "undistorted images that colmap image_undistorter makes"
+                )
         if layout.needs_pinhole and not camera.is_pinhole:
             raise RefusedError(
                 f"{name}: its camera is distorted ({camera.model}), but --for "
@@ -78,7 +82,7 @@ def check_paths(layout: Layout, stage: Stage) -> None:
                 )
 
 
-def _check_unit(options: ExportOptions, alignment: Alignment, model: SparseModel) -> None:
+def _check_unit(options: ExportOptions, alignment: Alignment, model: Survey) -> None:
     """Refuse a scene whose unit is not the one of the alignment.
 
     Raises:
@@ -90,7 +94,7 @@ def _check_unit(options: ExportOptions, alignment: Alignment, model: SparseModel
             "align it again with --colmap added"
         )
     with suppress(NoInputError):  # it may be elsewhere by now
-        origin = read_model(Path(alignment.source))
+        origin = read_survey(Path(alignment.source))
         ratio = _unit_ratio(origin, model)
         if ratio is not None and abs(ratio - 1) > _SAME_UNIT:
             raise RefusedError(
@@ -99,7 +103,7 @@ def _check_unit(options: ExportOptions, alignment: Alignment, model: SparseModel
             )
 
 
-def _unit_ratio(origin: SparseModel, model: SparseModel) -> float | None:
+def _unit_ratio(origin: Survey, model: Survey) -> float | None:
     """How much farther apart the cameras are in a model than in another."""
     names = match_names(origin.views, model.views)
     if len(names) < 2:
@@ -111,7 +115,7 @@ def _unit_ratio(origin: SparseModel, model: SparseModel) -> float | None:
 
 
 def _choose(
-    alignment: Alignment, results: Results, model: SparseModel, refused: dict[str, str]
+    alignment: Alignment, results: Results, model: Survey, refused: dict[str, str]
 ) -> dict[str, PhotoAlignment]:
     """The metric photos by their image in the scene; why not, for the others, goes to *refused*."""
     chosen = {}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marigold_cli.batch.journal import JOURNAL, Journal
+from marigold_cli.batch.records import Failed
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.errors import NoInputError, RefusedError, UsageError
 from marigold_cli.fit import fit_affine
@@ -303,6 +305,44 @@ def test_a_second_alignment_takes_back_what_is_no_longer_metric(
     assert left == {other.replace(".png", "_metric.npy") for other in found.accepted}
     assert name in found.rejected
     assert not list(indoors.out.rglob("*_consistent.png"))
+
+
+def test_maps_of_a_photo_that_has_lost_its_depth_are_taken_away(indoors: Site) -> None:
+    indoors.survey()
+    indoors.predict()
+    fit(indoors, masks=True)
+    with Journal(indoors.out / JOURNAL, fsync=False) as journal:  # it was changed, and failed
+        journal.append(Failed("room/02.png", "decode", "damaged", 1, 2, 2))
+
+    found = fit(indoors)
+
+    assert len(found.accepted) == 5
+    assert not list(indoors.out.rglob("02_metric.npy"))
+    assert not list(indoors.out.rglob("02_consistent.png"))
+
+
+def test_a_refined_line_that_fails_a_gate_leaves_the_photo_its_own(
+    indoors: Site, finish: Any, models: Models, scatter_points: Callable[..., Any]
+) -> None:
+    """A fifth of a photo lies just before the camera with its own line, and behind the refined."""
+    indoors.points = scatter_points(indoors.world, each=70, noise=0.03, wrong=0.05, seed=2)
+    indoors.survey()
+    maps = {
+        shot.name: DepthMap(models["depth"](shot.depth).astype(np.float32))
+        for shot in indoors.world.shots
+    }
+    values = maps["room/02.png"].values
+    values[:30] = -0.78
+    finish(indoors.out, maps)
+
+    alone, gated = fit(indoors), fit(indoors, refine=True)
+    free = fit(indoors, refine=True, gates=Gates(max_behind=1))
+
+    own, kept, refined = (found.accepted["room/02.png"].affine for found in (alone, gated, free))
+    assert kept == own != refined
+    assert (own(values) > 0).all()
+    assert (refined(values) <= 0).mean() > 0.2
+    assert gated.disagreement[1] > free.disagreement[1]  # of what was written
 
 
 def test_a_damaged_map_is_named(indoors: Site) -> None:

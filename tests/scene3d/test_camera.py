@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marigold_cli.scene3d.camera import LENSES, Camera, Pose
+from marigold_cli.errors import ImageError
+from marigold_cli.scene3d.camera import Camera, Pose
+from marigold_cli.scene3d.lenses import LENSES
 
 PARAMS = {
     "SIMPLE_PINHOLE": (500.0, 322.0, 241.0),
@@ -75,6 +77,54 @@ def test_a_fisheye_sees_nothing_beyond_its_rim() -> None:
     ray = camera.rays(np.array([320 + 100 * np.pi / 2 + 1, 240.0]))
 
     assert np.isnan(ray[:2]).all()
+
+
+def test_what_is_beyond_the_rim_is_not_folded_back_into_the_picture() -> None:
+    camera = Camera("SIMPLE_RADIAL", 4000, 3000, (3000.0, 2000.0, 1500.0, -0.15))
+    rim = np.sqrt(1 / (3 * 0.15))  # where r - 0.15 r^3 is largest
+
+    def see(tangents: np.ndarray) -> np.ndarray:
+        return camera.project(np.stack([tangents, 0 * tangents, np.ones_like(tangents)], axis=1))
+
+    within, beyond = see(rim * np.linspace(0, 0.99, 50)), see(rim * np.linspace(1.01, 1e9, 50))
+
+    assert (np.diff(within[:, 0]) > 0).all()
+    assert np.isnan(beyond).all()
+
+
+@pytest.mark.parametrize("model", ["FULL_OPENCV", "OPENCV_FISHEYE"])
+def test_other_lenses_have_a_rim_as_well(model: str) -> None:
+    fisheye = model == "OPENCV_FISHEYE"
+    bend = (-0.4, 0, 0, 0) if fisheye else (0, 0, 0, 0, -0.4, 0, 0, 0)
+    camera = Camera(model, 640, 480, (500.0, 500.0, 320.0, 240.0, *bend))
+    # the largest r - 0.4 r^7, and the largest a - 0.4 a^3 of the angle a
+    rim = np.tan(np.sqrt(1 / (3 * 0.4))) if fisheye else (1 / (7 * 0.4)) ** (1 / 6)
+
+    pixels = camera.project(np.array([[0, 0.99 * rim, 1], [0, 1.01 * rim, 1]]))
+
+    assert np.isnan(pixels).all(axis=1).tolist() == [False, True]
+
+
+def test_corners_that_a_lens_cannot_reach_have_no_ray_and_leave_others_theirs() -> None:
+    camera = Camera("RADIAL", 640, 480, (400.0, 320.0, 240.0, -0.30, 0.03))
+    pixels = camera.grid(48, 64)
+    reach = 400 * 0.75635  # the largest r - 0.3 r^3 + 0.03 r^5
+
+    rays = camera.rays(pixels)
+
+    away = np.linalg.norm(pixels - [320, 240], axis=-1)
+    assert np.array_equal(np.isnan(rays[..., 0]), away > reach)
+    known = away < reach
+    assert np.abs(camera.project(rays[known]) - pixels[known]).max() < 1e-3
+
+
+@pytest.mark.parametrize("model", [name for name, lens in LENSES.items() if not lens.known])
+def test_nothing_is_computed_with_a_lens_that_is_not_known(model: str) -> None:
+    camera = Camera(model, 640, 480, (500.0,) * LENSES[model].size)
+
+    for compute in (camera.project, lambda points: camera.rays(points[:, :2])):
+        with pytest.raises(ImageError, match=f"nothing can be computed with a {model} camera"):
+            compute(np.ones((1, 3)))
 
 
 def test_only_a_lens_without_bend_is_a_pinhole() -> None:

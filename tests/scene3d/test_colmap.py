@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from marigold_cli.errors import NoInputError
-from marigold_cli.scene3d.colmap import find_model, read_model
+from marigold_cli.scene3d.colmap import find_model, read_model, read_survey
 
 Site = Any  # of conftest.py
 Writer = Callable[..., Path]
@@ -116,6 +116,50 @@ def test_a_file_that_is_cut_off_is_refused(
 
     with pytest.raises(NoInputError, match=r"cut off or damaged \((a file ends|.*buffer|.*track)"):
         read_model(folder)
+
+
+@pytest.mark.parametrize("name", ["cameras.bin", "images.bin", "points3D.bin"])
+def test_a_byte_that_is_wrong_is_refused_or_read_and_never_a_bug(
+    indoors: Site, writers: dict[str, Writer], name: str
+) -> None:
+    world = type(indoors.world)(indoors.world.solids, indoors.world.shots[:1])
+    points = type(indoors.points)(indoors.points.places, indoors.points.of(0)[:0])
+    points.sightings.extend((0, *one) for one in indoors.points.of(0)[:2])
+    folder = writers["binary"](world, points, indoors.root)
+    data = (folder / name).read_bytes()
+
+    refused = 0
+    for place in range(len(data)):
+        wrong = bytearray(data)
+        wrong[place] ^= 0x80
+        (folder / name).write_bytes(wrong)
+        try:
+            read_model(folder)
+        except NoInputError:
+            refused += 1
+
+    assert 7 < refused < len(data)
+
+
+def test_a_file_that_the_disk_cannot_read_is_named(
+    indoors: Site, writers: dict[str, Writer]
+) -> None:
+    folder = writers["binary"](indoors.world, indoors.points, indoors.root)
+    (folder / "images.bin").unlink()
+    (folder / "images.bin").symlink_to("/proc/self/mem")  # its first byte fails with EIO
+
+    with pytest.raises(NoInputError, match=f"{folder}: cannot be read"):
+        read_model(folder)
+
+
+def test_the_registered_images_are_read_without_the_points(
+    indoors: Site, writers: dict[str, Writer]
+) -> None:
+    folder = writers["binary"](indoors.world, indoors.points, indoors.root)
+    views = read_model(folder).views
+    (folder / "points3D.bin").write_bytes(b"damaged")
+
+    assert read_survey(folder).views.keys() == views.keys()
 
 
 def test_a_missing_camera_and_an_unknown_one_are_named(

@@ -6,7 +6,7 @@ import json
 import shutil
 import struct
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,6 +26,7 @@ from marigold_cli.errors import (
     UsageError,
 )
 from marigold_cli.scene3d.align import align
+from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.colmap import read_model
 from marigold_cli.scene3d.export import Exported, export
 from marigold_cli.scene3d.exports import LAYOUTS
@@ -577,12 +578,56 @@ def test_a_scene_of_another_unit_is_refused(aligned: Site, writers: Any) -> None
         export(ExportOptions(aligned.out, "openmvs", other.parent, fsync=False))
 
 
+def change_cameras(site: Site, camera: dict[str, Any]) -> None:
+    """As if the run had been aligned to photos of another lens."""
+    alignment = json.loads((site.out / "alignment.json").read_text())
+    for photo in alignment["photos"]:
+        photo["camera"] = camera
+    (site.out / "alignment.json").write_text(json.dumps(alignment))
+
+
+@pytest.mark.parametrize(
+    ("model", "more"), [("FOV", [0.9]), ("RAD_TAN_THIN_PRISM_FISHEYE", [0.1] * 12)]
+)
+def test_photos_of_a_lens_that_is_not_known_are_refused_for_a_straight_scene(
+    aligned: Site, model: str, more: list[float]
+) -> None:
+    params = [170, 170, 96, 72, *more]
+    change_cameras(aligned, {"model": model, "width": 192, "height": 144, "params": params})
+
+    with pytest.raises(RefusedError, match=f"nothing can be computed with a {model} camera"):
+        run(aligned, "colmap")
+
+
+def test_normals_follow_the_depth_from_the_lens_of_the_photo(aligned: Site) -> None:
+    bent = Camera("SIMPLE_RADIAL", 192, 144, (170.0, 96.0, 72.0, -0.2))
+    change_cameras(aligned, asdict(bent))
+    folder = aligned.root / "normals"
+    (folder / "room").mkdir(parents=True)
+    outwards = bent.rays(bent.grid(144, 192)) * [-1, 1, 1]  # of a ball around the camera
+    for shot in good(aligned):
+        np.save(folder / shot.name.replace(".png", "_normals.npy"), outwards.astype(np.float32))
+    turned, *others = good(aligned)
+    np.save(
+        folder / turned.name.replace(".png", "_normals.npy"),
+        outwards.swapaxes(0, 1).astype(np.float32),
+    )
+
+    done = run(aligned, "colmap", normals=folder)
+
+    assert "turned by a quarter" in done.refused[turned.name]
+    path = aligned.scene / "stereo/normal_maps" / f"{others[0].name}.geometric.bin"
+    normals = np.moveaxis(read_colmap_array(path), 0, -1)
+    rays = aligned.world.rays()
+    true = -rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    assert np.abs(normals - true)[5:-5, 5:-5].max() < 1e-3
+
+
 def test_a_distorted_scene_is_refused_where_the_tool_needs_a_straight_one(aligned: Site) -> None:
     shutil.rmtree(aligned.scene / "sparse/0")
     for path in (aligned.scene / "sparse").iterdir():
         path.unlink()
     (aligned.scene / "sparse/cameras.txt").write_text("4 SIMPLE_RADIAL 192 144 170 96 72 -0.1\n")
-    indoors = aligned.points
     lines = []
     for index, shot in enumerate(aligned.world.shots):
         lines += [f"{index + 1} 1 0 0 0 {index} 0 0 4 {shot.name}", ""]
@@ -590,7 +635,6 @@ def test_a_distorted_scene_is_refused_where_the_tool_needs_a_straight_one(aligne
     (aligned.scene / "sparse/points3D.txt").write_text("")
     alignment = json.loads((aligned.out / "alignment.json").read_text())
     (aligned.out / "alignment.json").write_text(json.dumps(alignment | {"source": "gone"}))
-    assert indoors is not None
 
     with pytest.raises(RefusedError, match="image_undistorter"):
         run(aligned, "colmap")

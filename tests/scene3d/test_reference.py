@@ -77,6 +77,17 @@ def test_points_take_the_camera_of_the_sparse_model(indoors: Site) -> None:
     assert all(photo.points > 800 for photo in found.photos)  # more than the model has
 
 
+def test_points_are_not_put_through_a_lens_that_is_not_known(indoors: Site, writers: Any) -> None:
+    folder = writers["text"](indoors.world, indoors.points, indoors.scene)
+    (folder / "cameras.txt").write_text("4 FOV 192 144 170 170 96 72 0.9\n")
+    indoors.predict()
+
+    found = align(AlignOptions(indoors.out, folder, ReferenceOptions(provide(indoors, points))))
+
+    reasons = {photo.reason for photo in found.photos}
+    assert reasons == {"nothing can be computed with a FOV camera yet"}
+
+
 def test_points_without_a_camera_are_refused(indoors: Site) -> None:
     indoors.predict()
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marigold_cli.errors import ImageError
 from marigold_cli.scene3d.camera import Camera
 from marigold_cli.scene3d.normals import normals_of, points_of, read_normals
 from marigold_cli.scene3d.options import TrustOptions
-from marigold_cli.scene3d.resample import resample
+from marigold_cli.scene3d.resample import resample, size_in
 from marigold_cli.scene3d.trust import find_edges, trust
 
 CAMERA = Camera("PINHOLE", 192, 144, (170.0, 170.0, 96.0, 72.0))
@@ -115,16 +116,46 @@ def test_normals_of_a_checkpoint_are_turned_into_the_frame_of_the_camera(tmp_pat
     up_and_towards = np.tile(np.array([0.0, 1.2, 1.6], np.float32), (4, 6, 1))
     np.save(tmp_path / "day1/a_normals.npy", up_and_towards)
 
-    normals = read_normals(tmp_path, "day1/a.jpg", (8, 12))
+    camera = Camera("PINHOLE", 60, 40, (50.0, 50.0, 30.0, 20.0))
+    normals = read_normals(tmp_path, "day1/a.jpg", camera, camera, (8, 12))
 
     assert normals.shape == (8, 12, 3)
     assert normals[5, 5] == pytest.approx([0, -0.6, -0.8])
 
 
+def test_normals_of_a_distorted_photo_are_carried_to_the_undistorted_one(tmp_path: Path) -> None:
+    """Of a ball around the camera: every normal is its pixel's ray, turned back."""
+    rays = BENT.rays(BENT.grid(75, 100))
+    np.save(tmp_path / "a_normals.npy", (rays * [-1, 1, 1]).astype(np.float32))
+
+    normals = read_normals(tmp_path, "a.jpg", BENT, CAMERA, (144, 192))
+
+    straight = CAMERA.rays(CAMERA.grid(144, 192))
+    true = -straight / np.linalg.norm(straight, axis=-1, keepdims=True)
+    assert np.abs(normals - true).max() < 1e-4
+
+
+def test_normals_beyond_the_edge_of_the_photo_are_harmless(tmp_path: Path) -> None:
+    np.save(tmp_path / "a_normals.npy", np.ones((144, 192, 3), np.float32))
+    narrow = Camera("PINHOLE", 192, 144, (340.0, 340.0, 96.0, 72.0))
+
+    normals = read_normals(tmp_path, "a.jpg", narrow, CAMERA, (144, 192))
+
+    assert normals[0, 0].tolist() == [0, 0, -1]
+    assert normals[72, 96] == pytest.approx(np.array([1, -1, -1]) / np.sqrt(3))
+
+
+def test_normals_of_a_picture_that_was_turned_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a_normals.npy", np.ones((192, 144, 3), np.float32))
+
+    with pytest.raises(ImageError, match=r"a_normals\.npy is 144 x 192, .*: turned by a quarter"):
+        read_normals(tmp_path, "a.jpg", CAMERA, CAMERA, (144, 192))
+
+
 def test_depth_of_a_distorted_photo_fits_the_undistorted_one() -> None:
     depth = plane((0.2, 0.3, 0.9), 4.0, BENT)
 
-    straight = resample(depth, BENT, CAMERA)
+    straight = resample({"depth": depth}, BENT, CAMERA, (144, 192))["depth"]
 
     true = plane((0.2, 0.3, 0.9), 4.0)
     known = np.isfinite(straight)
@@ -136,7 +167,8 @@ def test_depth_fits_a_scene_of_reduced_images() -> None:
     half = Camera("PINHOLE", 96, 72, (85.0, 85.0, 48.0, 36.0))
     depth = plane((0.2, 0.3, 0.9), 4.0)
 
-    reduced = resample(depth, CAMERA, half)
+    shape = size_in(half, depth.shape, CAMERA)
+    reduced = resample({"depth": depth}, CAMERA, half, shape)["depth"]
 
     assert reduced.shape == (72, 96)
     assert np.abs(reduced / plane((0.2, 0.3, 0.9), 4.0, half) - 1).max() < 1e-4

@@ -36,9 +36,11 @@ class CloudLayout(Layout):
 
     def encode(self, frame: Frame) -> Iterator[bytes]:
         """Make the cloud."""
-        chosen = thin(frame.trusted, self.stage.options.most_points)
+        points = points_of(frame.depth, frame.camera)
+        is_seen = np.isfinite(points[..., 0])  # depth also covers what the lens cannot see
+        chosen = thin(frame.trusted & is_seen, self.stage.options.most_points)
         normals: Floats = normals_of(frame.depth, frame.camera)[chosen]
-        places = frame.pose.to_world(points_of(frame.depth, frame.camera)[chosen].astype(float))
+        places = frame.pose.to_world(points[chosen].astype(float))
         turned = normals @ frame.pose.rotation.astype(np.float32)
         yield encode_ply(places.astype(np.float32), turned, self._colours(frame)[chosen])
 

@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from marigold_cli.depth import Floats
-from marigold_cli.scene3d.exports.layout import Frame, Layout, encode_mask
+from marigold_cli.files.disk import Buffer
+from marigold_cli.scene3d.exports.layout import Content, Frame, Layout, encode_mask
 from marigold_cli.scene3d.normals import normals_of, read_normals
 
 FUSION = "stereo/fusion.cfg"
@@ -32,11 +33,12 @@ class ColmapLayout(Layout):
             f"stereo/masks/{name}.png",
         )
 
-    def encode(self, frame: Frame) -> Iterator[bytes]:
+    def encode(self, frame: Frame) -> Iterator[Content]:
         """Make depth, normals, mask."""
-        folder = self.stage.options.normals
+        folder, (height, width) = self.stage.options.normals, frame.depth.shape
         if folder:
-            normals = read_normals(folder, frame.photo, frame.trusted.shape)
+            size = height, width
+            normals = read_normals(folder, frame.photo, frame.source, frame.camera, size)
         else:
             normals = normals_of(frame.depth, frame.camera)
         yield encode_array(frame.known_or(0)[None])
@@ -58,11 +60,13 @@ class ColmapLayout(Layout):
         ]
 
 
-def encode_array(planes: Floats) -> bytes:
+def encode_array(planes: Floats) -> Iterator[Buffer]:
     """COLMAP's dense maps: "W&H&C&" and then float32, plane by plane, row by row.
 
     Args:
         planes: [C, H, W].
     """
     channels, height, width = planes.shape
-    return f"{width}&{height}&{channels}&".encode() + planes.astype("<f4").tobytes()
+    yield f"{width}&{height}&{channels}&".encode()
+    for plane in planes:
+        yield np.ascontiguousarray(plane, "<f4").data

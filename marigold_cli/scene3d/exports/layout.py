@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.depth import DepthKind, Floats, Mask
+from marigold_cli.files.disk import Buffer
 from marigold_cli.files.png import encode_grey16
 from marigold_cli.scene3d.alignment import PhotoAlignment
 from marigold_cli.scene3d.camera import Camera, Pose
@@ -19,6 +20,8 @@ from marigold_cli.scene3d.options import ExportOptions
 from marigold_cli.scene3d.sparse import View
 
 MOST_STEPS = 65_000  # of a 16-bit PNG, with some room
+
+Content = bytes | Iterable[Buffer]  # of a file; large ones are made piece by piece
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Frame:
         name: Of the image in the scene's model.
         photo: Name of the photo in the run.
         camera: In the scene; of the depth's grid.
+        source: The photo's own, of what other maps there are of it.
         pose: In the scene.
         depth: [H, W] along z in the scene's unit; NaN where unknown.
         trusted: [H, W]; False where the depth should not be used.
@@ -37,6 +41,7 @@ class Frame:
     name: str
     photo: str
     camera: Camera
+    source: Camera
     pose: Pose
     depth: Floats
     trusted: Mask
@@ -99,11 +104,11 @@ class Layout:
         """The files of one image, POSIX, relative to the scene."""
         raise NotImplementedError
 
-    def encode(self, frame: Frame) -> Iterator[bytes]:
+    def encode(self, frame: Frame) -> Iterator[Content]:
         """Make the files of one accepted image, in the order of `paths`."""
         raise NotImplementedError
 
-    def encode_unknown(self, view: View) -> Iterator[bytes] | None:
+    def encode_unknown(self, view: View) -> Iterator[Content] | None:
         """Make the files of an image without metric depth; None: the tool can do without."""
 
     def summaries(self, known: Collection[str]) -> dict[str, bytes]:

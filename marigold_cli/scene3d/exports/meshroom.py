@@ -63,8 +63,9 @@ class MeshroomLayout(Layout):
 
 def to_distance(frame: Frame) -> Floats:
     """Distance from the camera's centre along each pixel's ray [H, W], from depth along z."""
-    rays = frame.camera.rays(frame.camera.grid(*frame.depth.shape))
-    distance: Floats = (frame.depth * np.linalg.norm(rays, axis=-1)).astype(np.float32)
+    distance = np.empty_like(frame.depth)
+    for rows, pixels in frame.camera.strips(*frame.depth.shape):
+        distance[rows] = frame.depth[rows] * np.linalg.norm(frame.camera.rays(pixels), axis=-1)
     return distance
 
 
