@@ -6,11 +6,11 @@ import os
 import re
 from pathlib import Path
 
-from huggingface_hub import constants, scan_cache_dir, try_to_load_from_cache
-from huggingface_hub.errors import CacheNotFound
+from huggingface_hub import constants, try_to_load_from_cache
 
-from marigold_cli.errors import ModelError
+from marigold_cli.errors import ModelError, first_line
 
+_FOLDER = "models--"  # and the hub id with "--" for "/", as huggingface_hub names them
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 
@@ -28,10 +28,13 @@ def find_snapshot(name: str, revision: str | None, index: str) -> Path | None:
     """The folder of a repository's snapshot that has this file; its name is the hub's commit.
 
     Raises:
-        ModelError: no hub id, or no revision.
+        ModelError: no hub id, no revision, or no permission to read it.
     """
     check_names(name, revision)
-    path = try_to_load_from_cache(name, index, cache_dir=cache_folder(), revision=revision)
+    try:
+        path = try_to_load_from_cache(name, index, cache_dir=cache_folder(), revision=revision)
+    except OSError as error:
+        raise ModelError(f"{name}: its cache cannot be read: {first_line(error)}") from error
     return Path(path).parent if isinstance(path, str) else None
 
 
@@ -53,9 +56,6 @@ def check_names(name: str, revision: str | None) -> None:
 
 
 def cached_repositories() -> list[str]:
-    """Hub ids of all models in the cache, sorted."""
-    try:
-        repositories = scan_cache_dir(cache_folder()).repos
-    except CacheNotFound:
-        return []
-    return sorted(str(one.repo_id) for one in repositories if one.repo_type == "model")
+    """Hub ids of all models in the cache, whole or not, sorted."""
+    names = (folder.name.removeprefix(_FOLDER) for folder in cache_folder().glob(f"{_FOLDER}*"))
+    return sorted(name.replace("--", "/") for name in names)

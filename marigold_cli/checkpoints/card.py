@@ -93,7 +93,8 @@ class Card:
         most = _MOST_STEPS[recipe.timesteps]
         if recipe.steps > most:
             raise UsageError(f"{self.name}: at most --steps {most}")
-        if recipe.noise is Noise.ZEROS and recipe.ensemble > 1 and self.scheduler == "ddim":
+        is_drawn = self.scheduler == "lcm" and recipe.steps > 1  # noise between its steps
+        if recipe.noise is Noise.ZEROS and recipe.ensemble > 1 and not is_drawn:
             raise UsageError(
                 f"{self.name}: from zeros, all members of an ensemble would be the same; "
                 "leave out --ensemble, or take --noise gaussian"

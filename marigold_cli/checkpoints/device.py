@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from marigold_cli.checkpoints.cpu import bfloat16_units
-from marigold_cli.errors import DeviceError, UsageError
+from marigold_cli.errors import DeviceError, UsageError, first_line
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -136,3 +136,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(
         words in str(error) for words in ("can't allocate memory", "out of memory")
     )
+
+
+def check_alive(name: str) -> None:
+    """Ask a device whether it still works, after an error that may have been its end.
+
+    What breaks a GPU (an illegal access, a memory error, a card off the bus) is told by whatever
+    is asked of it next, and by all that follows; no photo is to blame for that.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    device = torch.device(name)
+    if device.type == "cpu":
+        return
+    try:
+        torch.accelerator.synchronize(device)
+    except RuntimeError as error:
+        message = f"{name} does not work any more: {first_line(error)}; run the same line again"
+        raise DeviceError(message) from error

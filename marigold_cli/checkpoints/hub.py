@@ -209,10 +209,10 @@ def _silence(is_wanted: bool) -> Iterator[None]:
 
 
 def _list(name: str, alias: str, about: str) -> Listed:
-    place = embedded_place(name) if name in EMBEDDED else find_cached(name)
-    if place is None:
-        return Listed(name, alias, about, "absent", 0)
     try:
+        place = embedded_place(name) if name in EMBEDDED else find_cached(name)
+        if place is None:
+            return Listed(name, alias, about, "absent", 0)
         size = read_checkpoint(place.snapshot).size_bytes
     except ModelError as error:
         return Listed(name, alias, str(error), "unusable", 0)
@@ -221,10 +221,10 @@ def _list(name: str, alias: str, about: str) -> Listed:
 
 def _is_ours(name: str) -> bool:
     """Whether a cached repository is a Marigold or another depth model, sound or not."""
-    place = find_cached(name)
-    if place is None:
-        return False
     try:
+        place = find_cached(name)
+        if place is None:
+            return False
         if place.snapshot.find(INDEX) is None:
             return is_feedforward(place.snapshot)
         pipeline = place.snapshot.read_json(INDEX).get("_class_name")

@@ -25,7 +25,7 @@ from marigold_cli.checkpoints.card import Card, FeedForwardCard
 from marigold_cli.checkpoints.device import is_out_of_memory, vae_dtype
 from marigold_cli.checkpoints.feedforward import read_feedforward
 from marigold_cli.checkpoints.manifest import Component, Manifest, read_manifest
-from marigold_cli.checkpoints.resolve import resolve_vae
+from marigold_cli.checkpoints.resolve import find_vae
 from marigold_cli.checkpoints.snapshot import Snapshot
 from marigold_cli.checkpoints.weights import choose
 from marigold_cli.errors import DeviceError, first_line
@@ -79,8 +79,8 @@ def load(
     images = _vae(manifest, vae, vae_dtype(dtype))
     _check_fit(manifest, unet, images, text)
     return DepthModel(
-        vae=move(images, device, card.name).to(memory_format=_VAE_LAYOUT.get(device.type, _PLAIN)),
-        unet=move(unet, device, card.name).to(memory_format=_UNET_LAYOUT.get(device.type, _PLAIN)),
+        vae=move(images, device, card.name, _VAE_LAYOUT.get(device.type, _PLAIN)),
+        unet=move(unet, device, card.name, _UNET_LAYOUT.get(device.type, _PLAIN)),
         scheduler=_scheduler(manifest),
         empty_text=text,
         reading=Reading(card.kind, card.rescale, _normals_code(manifest), card.intrinsics),
@@ -121,8 +121,8 @@ def _vae(manifest: Manifest, name: str | None, dtype: torch.dtype) -> Autoencode
     if name is None:
         snapshot, component = manifest.snapshot, manifest.components["vae"]
     else:
-        other = resolve_vae(name)
-        snapshot, component = other.snapshot, other.component
+        place, component = find_vae(name)
+        snapshot = place.snapshot
     kind = VAES[component.class_name]
     return _network(partial(kind.from_pretrained, torch_dtype=dtype), snapshot, component, dtype)
 
@@ -236,15 +236,17 @@ def _guard(snapshot: Snapshot, part: str, reader: Callable[[], Result]) -> Resul
         raise snapshot.refuse(f"{part} cannot be loaded: {first_line(error)}") from error
 
 
-def move(network: Network, place: torch.device, name: str) -> Network:
-    """Put a network on a device.
+def move(
+    network: Network, place: torch.device, name: str, layout: torch.memory_format = _PLAIN
+) -> Network:
+    """Put a network on a device, the weights of its convolutions in the layout that suits it.
 
     Raises:
         DeviceError: the device has no room for it, or does not answer.
     """
     size = sum(weight.nbytes for weight in network.parameters()) / 2**30
     try:
-        return network.to(place)
+        moved: Network = network.to(place, memory_format=layout)  # type: ignore[call-overload]
     except Exception as error:
         if is_out_of_memory(error):
             advice = "close what else uses it, or try --dtype float16 or --device cpu"
@@ -252,3 +254,4 @@ def move(network: Network, place: torch.device, name: str) -> Network:
         else:
             message = f"{place} cannot be used: {first_line(error)}"
         raise DeviceError(message) from error
+    return moved

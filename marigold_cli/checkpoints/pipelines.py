@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from marigold_cli.checkpoints.snapshot import Config, Snapshot
 
 INTRINSICS_PIPELINE = "MarigoldIntrinsicsPipeline"
@@ -54,5 +56,6 @@ def _named_prediction(snapshot: Snapshot, index: Config) -> str:
     Depth and normals have the same networks, and an index that only names Stable Diffusion's
     pipeline; a prediction_type in it settles the matter for a folder of any name.
     """
-    names = (snapshot.name.rsplit("/", 1)[-1], index.get("custom_pipeline"))
+    places = (Path(snapshot.name), snapshot.folder.resolve(), snapshot.repository)
+    names = [index.get("custom_pipeline"), *(place.name for place in places if place)]
     return "normals" if any("normals" in str(name) for name in names) else "depth"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +11,12 @@ import torch
 
 from marigold_cli.checkpoints.capacity import suitable_units
 from marigold_cli.checkpoints.card import AnyCard, FeedForwardCard
-from marigold_cli.checkpoints.device import choose_device, choose_dtype, is_out_of_memory
+from marigold_cli.checkpoints.device import (
+    check_alive,
+    choose_device,
+    choose_dtype,
+    is_out_of_memory,
+)
 from marigold_cli.checkpoints.load import load, load_feedforward
 from marigold_cli.depth import DepthMap, Floats
 from marigold_cli.errors import ImageError, Kind
@@ -68,6 +72,7 @@ class LoadedPredictor:
 
         Raises:
             ImageError: too little memory even for one member at a time, or no finite depth.
+            DeviceError: the device does not work any more.
         """
         return self._compute(
             lambda: predict(self.model, photos, self.recipe, self.units, on_step), photos
@@ -80,6 +85,7 @@ class LoadedPredictor:
 
         Raises:
             ImageError: too little memory even for one member at a time.
+            DeviceError: the device does not work any more.
         """
 
         def attempt() -> Floats:
@@ -109,15 +115,13 @@ class LoadedPredictor:
 
     def _try(self, attempt: Callable[[], _Result]) -> _Result | None:
         """What comes of it, or None where memory ended."""
-        began = time.perf_counter()
         try:
-            result = attempt()
+            return attempt()
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 return None
+            check_alive(self.device)
             raise
-        self.model.network.add_time(time.perf_counter() - began)
-        return result
 
     def _shrink(self, photos: Sequence[Photo]) -> None:
         gc.collect()
@@ -168,6 +172,7 @@ class FeedForwardPredictor:
 
         Raises:
             ImageError: too little memory, or no depth at all.
+            DeviceError: the device does not work any more.
         """
         depths = []
         for photo in photos:
@@ -184,6 +189,7 @@ class FeedForwardPredictor:
             return feedforward.predict(self.model, photo)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
+                check_alive(self.device)
                 raise
         raise ImageError(
             Kind.MEMORY,

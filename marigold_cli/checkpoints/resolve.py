@@ -92,14 +92,23 @@ def resolve(
     return card
 
 
-def resolve_vae(name: str, revision: str | None = None, half: bool = False) -> Vae:
+def find_vae(name: str) -> tuple[Place, Component]:
     """Find a VAE in a folder of its own or in the hub's cache. Never downloads.
 
     Raises:
         ModelError: not on this machine, incomplete, not a VAE, or refused as unsafe.
     """
-    place = locate(name, revision, (CONFIGS["vae"],))
-    component = read_vae(place.snapshot)
+    place = locate(name, files=(CONFIGS["vae"],))
+    return place, read_vae(place.snapshot)
+
+
+def resolve_vae(name: str, half: bool = False) -> Vae:
+    """Find a VAE and read all of it, for its identity.
+
+    Raises:
+        ModelError: as `find_vae`.
+    """
+    place, component = find_vae(name)
     return Vae(place.snapshot, component, _identity(place, [component], component.files, half))
 
 
@@ -122,14 +131,14 @@ def locate(name: str, revision: str | None = None, files: Sequence[str] = (INDEX
         files: Any of them makes a folder a checkpoint; the first of them to be found counts.
 
     Raises:
-        ModelError: not on this machine.
+        ModelError: not on this machine, or in a folder that cannot be read.
         UsageError: a revision of something that has none.
     """
     for file in files:
         own = _own_folder(name, file)
         if own and revision is not None:
             raise UsageError(f"--revision belongs to a model on the hub; {name} is a folder")
-        if own and (own / file).is_file():
+        if own and Snapshot(name, own).find(file):
             return Place(Snapshot(name, own))
         if not own and (place := find_cached(ALIASES.get(name, name), revision, (file,))):
             return place
@@ -180,7 +189,7 @@ def _identity(
     place: Place, components: Iterable[Component], files: Sequence[str], half: bool
 ) -> str:
     if place.commit is None:
-        return identify(place.snapshot.folder, files)
+        return identify(place.snapshot, files)
     halves = sorted(one.name for one in components if one.is_read_in_half(half))
     return f"{place.commit}+fp16:{','.join(halves)}" if halves else place.commit
 
@@ -204,9 +213,9 @@ def _best(modality: Modality, fast: bool, half: bool) -> AnyCard:
 
 
 def _at_hand(name: str, half: bool) -> AnyCard | None:
-    """The card of a checkpoint that is here and whole; None where a download broke off."""
-    place = embedded_place(name) if name in EMBEDDED else find_cached(name, files=(INDEX,))
+    """The card of a checkpoint that is here and sound; None where a download broke off."""
     try:
+        place = embedded_place(name) if name in EMBEDDED else find_cached(name, files=(INDEX,))
         return card_at(place, half) if place else None
     except ModelError:
         return None
@@ -216,7 +225,7 @@ def _own_folder(name: str, file: str) -> Path | None:
     """The folder of this name, or the embedded one; None: it is on the hub, if anywhere."""
     folder = Path(name).expanduser()
     is_short = name in EMBEDDED or name in ALIASES
-    if (folder / file).is_file() or (folder.is_dir() and not is_short):
+    if Snapshot(name, folder).find(file) or (folder.is_dir() and not is_short):
         return folder
     return EMBEDDED.get(name)
 

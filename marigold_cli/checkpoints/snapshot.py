@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from marigold_cli.errors import ModelError
+from marigold_cli.errors import ModelError, first_line
 
 Config: TypeAlias = dict[str, object]
 
@@ -30,19 +32,34 @@ class Snapshot:
         """Make the error that turns this checkpoint down."""
         return ModelError(f"{self.name}: {reason}")
 
+    @contextmanager
+    def reading(self, relative: str) -> Iterator[None]:
+        """Tell in one line what the disk says while something of it is read.
+
+        Raises:
+            ModelError: no permission, or a disk or a network that fails.
+        """
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or first_line(error)
+            raise self.refuse(f"{relative} cannot be read: {why}") from error
+
     def find(self, relative: str) -> Path | None:
         """Say where a file lies, or None where there is none.
 
         Raises:
-            ModelError: a name or a link that leads out of the checkpoint.
+            ModelError: a name or a link that leads out of the checkpoint, or no permission.
         """
         parts = PurePosixPath(relative)
         if parts.is_absolute() or ".." in parts.parts or "\\" in relative or "\0" in relative:
             raise self.refuse(f"{relative!r} leads out of the checkpoint; refused as unsafe")
         path = self.folder / parts
-        if not path.is_file():
-            return None
-        if not path.resolve().is_relative_to(self._root()):
+        with self.reading(relative):
+            if not path.is_file():
+                return None
+            is_inside = path.resolve().is_relative_to(self._root())
+        if not is_inside:
             raise self.refuse(f"{relative} is a link out of the checkpoint; refused as unsafe")
         return path
 
@@ -56,23 +73,24 @@ class Snapshot:
     @property
     def advice(self) -> str:
         """What to do about an incomplete checkpoint."""
-        repository = self._repository()
-        if repository is None:
+        if self.repository is None:
             return "copy the checkpoint again"
-        name = repository.name.removeprefix("models--").replace("--", "/")
+        name = self.repository.name.removeprefix("models--").replace("--", "/")
         return f"complete it with: marigold models pull {name}"
 
     def read_json(self, relative: str) -> Config:
         """Read one of its configurations.
 
         Raises:
-            ModelError: missing, too large, no JSON object, or naming code of its own.
+            ModelError: missing, unreadable, too large, no JSON object, or naming code of its own.
         """
         path = self.require(relative)
-        if path.stat().st_size > MAX_JSON_BYTES:
+        with self.reading(relative), path.open("rb") as stream:
+            data = stream.read(MAX_JSON_BYTES + 1)
+        if len(data) > MAX_JSON_BYTES:
             raise self.refuse(f"{relative} is larger than {MAX_JSON_BYTES >> 20} MiB; refused")
         try:
-            config = json.loads(path.read_bytes())
+            config = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise self.refuse(f"{relative} is damaged: {error}; {self.advice}") from error
         if not isinstance(config, dict):
@@ -97,9 +115,11 @@ class Snapshot:
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in one of its folders; "" for the top."""
         place = self.folder / folder
-        return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+        with self.reading(folder or "."):
+            return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
 
-    def _repository(self) -> Path | None:
+    @property
+    def repository(self) -> Path | None:
         """The hub's folder for all snapshots and blobs of a repository; None outside its cache."""
         place = self.folder.resolve()
         is_cached = place.parent.name == "snapshots" and place.parent.parent.name[:8] == "models--"
@@ -107,4 +127,4 @@ class Snapshot:
 
     def _root(self) -> Path:
         # Files in the hub's cache are links to ../../blobs, so a cached snapshot's root is two up.
-        return self._repository() or self.folder.resolve()
+        return self.repository or self.folder.resolve()

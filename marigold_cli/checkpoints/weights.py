@@ -106,8 +106,8 @@ def is_pickled(names: Collection[str]) -> bool:
 def _check_whole(snapshot: Snapshot, file: str) -> None:
     """Compare a safetensors file's length with what its header promises."""
     path = snapshot.require(file)
-    size = path.stat().st_size
-    with path.open("rb") as stream:
+    with snapshot.reading(file), path.open("rb") as stream:
+        size = path.stat().st_size
         length = int.from_bytes(stream.read(8), "little")
         if length > MAX_HEADER_BYTES:
             raise snapshot.refuse(f"{file} has a header of {length} bytes; refused as unsafe")

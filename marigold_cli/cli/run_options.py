@@ -70,7 +70,7 @@ Compile = Annotated[
     Literal["auto", "on", "off"],
     model_flag(
         "--compile",
-        help="Compile the network; auto: on a GPU, once it has worked for ten minutes, and only if "
+        help="Compile the network; auto: on a GPU, once it has worked ten minutes on one size, if "
         "that is faster. It changes the last digits.",
     ),
 ]

@@ -6,7 +6,7 @@ predict   preprocess (pixels -> frame), schedule (the steps of denoising), model
           (photos -> depth)
 enlarge   restoring (a map at its photo's size), resampling (any part of it)
 one pass  framing (sizes and numbers), feedforward (the depth models of transformers)
-merge     alignment (members into one frame), median (over members), ensemble (one map of many),
+merge     alignment (members onto one another), median (over members), ensemble (one map of many),
           normals (one field of many), members (those of an image, whatever they predict)
 tiles     tiling (where they lie), adjustment (their scales and shifts), equations (for these),
           bilinear (parts of a map), mosaic (one map of many tiles)

@@ -1,7 +1,7 @@
 """Scales and shifts of all tiles of a photo, found together: a block adjustment.
 
 A tile knows depth up to a scale s and a shift t of its own. With its cell means v, and those g of
-the depth of the whole photo, the tiles' frames minimise
+the depth of the whole photo, the tiles' lines minimise
 
     sum over tiles k         of  sum_c rho(s_k v_k + t_k - g)
   + sum over overlaps (k, l) of  sum_c rho(s_k v_k + t_k - s_l v_l - t_l),
@@ -57,7 +57,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Brings tiles into the frame of the whole photo's depth: scale * tile + shift.
+    """Brings tiles onto the depth of the whole photo: scale * tile + shift.
 
     Attributes:
         scale: [T]; not positive where a tile contradicts the whole.
@@ -87,12 +87,12 @@ def adjust(tiles: Sequence[Cells], whole: Cells) -> Adjustment:
         for cells, middle, width in zip(tiles, mean, deviation, strict=True)
     ]
     anchors = _anchor(unit, whole)
-    frames = _fit(anchors, _join(unit), _TOLERANCE * span)
-    scale, shift = frames.T
+    lines = _fit(anchors, _join(unit), _TOLERANCE * span)
+    scale, shift = lines.T
     return Adjustment(
         scale=scale / deviation,
         shift=shift - scale * mean / deviation,
-        trust=_trust(anchors, frames, _NOISE * span),
+        trust=_trust(anchors, lines, _NOISE * span),
     )
 
 
@@ -130,20 +130,20 @@ def _join_values(parts: Sequence[Doubles]) -> Doubles:
 
 
 def _fit(anchors: Pairs, overlaps: Pairs, tolerance: float) -> Doubles:
-    """Frames [T, 2] of tiles whose mean is 0 and whose deviation is 1, or 0."""
+    """Lines [T, 2] of tiles whose mean is 0 and whose deviation is 1, or 0."""
     pull, bind = np.ones_like(anchors.mine), np.ones_like(overlaps.mine)
     for _ in range(_ROUNDS):
-        frames = gather(anchors, pull, overlaps, bind).solve()
+        lines = gather(anchors, pull, overlaps, bind).solve()
         pull, bind = (
-            1 / (1 + np.square(pairs.differences(frames) / tolerance))
+            1 / (1 + np.square(pairs.differences(lines) / tolerance))
             for pairs in (anchors, overlaps)
         )
-    return frames
+    return lines
 
 
-def _trust(anchors: Pairs, frames: Doubles, noise: float) -> Doubles:
+def _trust(anchors: Pairs, lines: Doubles, noise: float) -> Doubles:
     starts = np.cumsum(anchors.counts) - anchors.counts
-    differing = np.add.reduceat(np.square(anchors.differences(frames)), starts) / anchors.counts
-    explained = np.square(np.maximum(frames[:, 0], 0))  # the tiles' own deviation is 1
+    differing = np.add.reduceat(np.square(anchors.differences(lines)), starts) / anchors.counts
+    explained = np.square(np.maximum(lines[:, 0], 0))  # the tiles' own deviation is 1
     trust: Doubles = explained / (explained + differing + noise**2)
     return trust

@@ -1,4 +1,4 @@
-"""Scales and shifts that bring predictions of one photo into a common frame.
+"""Scales and shifts that bring predictions of one photo onto one another.
 
 The pairwise error of E members d_i, each with a scale and a shift of its own,
 
@@ -16,14 +16,13 @@ counts is the range of the members' median. It starts as mean(u) = 1 and is refi
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marigold_cli.depth import Doubles, Floats
-from marigold_cli.inference.median import blocks, median
+from marigold_cli.inference.median import median, pieces
 
 _FLAT = 1e-6  # a member whose values deviate less than this says nothing
 _MIN_SPAN = 1e-6  # of the median; below it the cost per range would be without bound
@@ -31,11 +30,9 @@ _SMOOTH = 1e-6  # rounds the corner of a norm at 0, where two members agree exac
 _MIN_WEIGHT = 0.05  # of the average weight; keeps a contradicting member positive
 _ROUNDS = 100
 _CONVERGED = 1e-7
-_REFINEMENTS = 4
+_REGAUGINGS = 4
 _ENDS_PX = 256  # nearest and farthest pixels among which the median's ends are looked for
 _MIDDLE = 0.2  # share of the middle members in the gauge; more follows noise at single pixels
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Moments:
 
     Attributes:
         mean: [E].
-        covariance: [E, E]; not finite in the rows of members that are not.
+        covariance: [E, E].
     """
 
     mean: Doubles
@@ -58,7 +55,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Brings members into one common frame: scale * member + shift.
+    """Brings members onto one another: scale * member + shift.
 
     Attributes:
         kept: Indices of the members that take part, [K] with K <= E.
@@ -80,33 +77,31 @@ def measure(members: Floats) -> Moments:
     """Means and covariances of [E, N] members, in float64: they differ in the last digits."""
     count, size = members.shape
     total, product = np.zeros(count), np.zeros((count, count))
-    with np.errstate(invalid="ignore"):  # inf - inf, in the rows of members that are not finite
-        for block in blocks(size):
-            part = members[:, block].astype(np.float64)
-            total += part.sum(axis=1)
-            product += part @ part.T
-        mean = total / size
-        return Moments(mean, product / size - np.outer(mean, mean))
+    for piece in pieces(size):
+        part = members[:, piece].astype(np.float64)
+        total += part.sum(axis=1)
+        product += part @ part.T
+    mean = total / size
+    return Moments(mean, product / size - np.outer(mean, mean))
 
 
 def keep(members: Floats) -> Alignment:
-    """Leave [E, N] members that share a frame as they are; those not finite are left out."""
-    return _unchanged(_finite(measure(members)))
+    """Leave [E, N] members as they are."""
+    return _unchanged(np.arange(len(members)))
 
 
 def align(members: Floats) -> Alignment:
-    """Find scale and shift of [E, N] members. Those that are flat or not finite are left out."""
+    """Find scale and shift of [E, N] members. Those that are flat are left out, unless all are."""
     moments = measure(members)
-    finite = _finite(moments)
-    kept = finite[moments.spread[finite] > _FLAT]
+    kept = np.flatnonzero(moments.spread > _FLAT)
     if len(kept) < 2:
-        return _unchanged(kept if len(kept) else finite)
+        return _unchanged(kept) if len(kept) else keep(members)
     mean, spread = moments.mean[kept], moments.spread[kept]
     correlation = moments.covariance[np.ix_(kept, kept)] / np.outer(spread, spread)
     weights = balance(correlation, np.ones(len(kept)))
     plain = Alignment(kept, weights / spread, -weights / spread * mean)
     ends = (_ends(members, plain) - mean[:, None]) / spread[:, None]  # [K, 2 * _ENDS_PX]
-    scale = _refine(correlation, weights, ends) / spread
+    scale = _regauge(correlation, weights, ends) / spread
     return Alignment(kept, scale, -scale * mean)
 
 
@@ -155,11 +150,11 @@ def _minimise(form: Doubles, gauge: Doubles) -> Doubles:
         free &= x >= _MIN_WEIGHT
 
 
-def _refine(correlation: Doubles, weights: Doubles, ends: Doubles) -> Doubles:
+def _regauge(correlation: Doubles, weights: Doubles, ends: Doubles) -> Doubles:
     """Lower the cost relative to the range of the median, by half steps; never raise it."""
     cost, gauge = _relative(correlation, weights, ends)
     best, lowest = weights, cost
-    for _ in range(_REFINEMENTS):
+    for _ in range(_REGAUGINGS):
         weights = (weights + balance(correlation, gauge)) / 2
         weights = weights / weights.mean()
         cost, gauge = _relative(correlation, weights, ends)
@@ -199,18 +194,10 @@ def _unchanged(kept: NDArray[np.intp]) -> Alignment:
 def _ends(members: Floats, alignment: Alignment) -> Floats:
     """The members [K, M] at the pixels where their median is nearest and farthest."""
     middle = np.concatenate(
-        [median(alignment.apply(members[:, block])) for block in blocks(members.shape[1])]
+        [median(alignment.apply(members[:, piece])) for piece in pieces(members.shape[1])]
     )
     count = min(_ENDS_PX, len(middle))
     order = middle.argpartition((count - 1, len(middle) - count))
     chosen = np.concatenate([order[:count], order[len(middle) - count :]])
     ends: Floats = members[np.ix_(alignment.kept, chosen)]
     return ends
-
-
-def _finite(moments: Moments) -> NDArray[np.intp]:
-    """Indices of the usable members; half precision may overflow in some and not in others."""
-    finite = np.isfinite(moments.covariance.diagonal())
-    if not finite.all():
-        _logger.warning("%d of %d members are not finite: left out", (~finite).sum(), len(finite))
-    return np.flatnonzero(finite)

@@ -26,7 +26,8 @@ Shape: TypeAlias = tuple[int, ...]
 
 _PATIENCE_S = 600.0  # 15 % of it, a modest gain, are more than a compilation takes
 _GAIN = 1.05  # less is not worth the trouble
-_TRIES = 3  # passes in a comparison
+_TRIES = 3  # passes in a comparison, of which the fastest counts: others may use the machine
+_SAMPLE = 10  # passes of which one is timed, for which the GPU has to be waited for
 _TOLERANCE = 0.05  # of the answer's size; bfloat16 on a CPU differed by 0.01
 
 _logger = logging.getLogger(__name__)
@@ -38,9 +39,9 @@ class Compiling:
 
     Attributes:
         network: As it is.
-        wish: "auto" compiles a shape after ten minutes of it; on a CPU, whose results are equal to
-            the bit however a run is cut, never. "on" compiles every shape at its first sight, and
-            takes what comes of it even if it is no faster.
+        wish: "auto" compiles a shape after ten minutes in the network with it; on a CPU, whose
+            results are equal to the bit however a run is cut, never. "on" compiles every shape at
+            its first sight, and takes what comes of it even if it is no faster.
         compile: Gives a compiled network.
     """
 
@@ -49,28 +50,31 @@ class Compiling:
     compile: Callable[[Network], Network] = field(default_factory=lambda: _compile)
     _compiled: dict[Shape, Network] = field(default_factory=dict)
     _passes: dict[Shape, int] = field(default_factory=lambda: defaultdict(int))
-    _seconds: float = 0.0  # of all passes
+    _seconds: dict[Shape, float] = field(default_factory=lambda: defaultdict(float))
     _has_failed: bool = False
 
     def __call__(self, pair: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """Ask the network, as `Network` says."""
+        if self.wish == "off":
+            return self.network(pair, timestep, text)
         shape = tuple(pair.shape)
-        self._passes[shape] += 1
         if shape not in self._compiled and self._is_time(shape, pair.device):
             self._compiled[shape] = self._choose(pair, timestep, text)
-        return self._compiled.get(shape, self.network)(pair, timestep, text)
-
-    def add_time(self, seconds: float) -> None:
-        """Note how long the passes since the last call took; a GPU's are not over when called."""
-        self._seconds += seconds
+        if shape in self._compiled:
+            return self._compiled[shape](pair, timestep, text)
+        self._passes[shape] += 1
+        if self._passes[shape] % _SAMPLE:
+            return self.network(pair, timestep, text)
+        answer, seconds = _time(self.network, pair, timestep, text)
+        self._seconds[shape] += _SAMPLE * seconds
+        return answer
 
     def _is_time(self, shape: Shape, device: torch.device) -> bool:
-        if self.wish == "off" or self._has_failed:
+        if self._has_failed:
             return False
         if self.wish == "on":
             return True
-        share = self._passes[shape] / sum(self._passes.values())
-        return device.type == "cuda" and self._seconds * share > _PATIENCE_S
+        return device.type == "cuda" and self._seconds[shape] > _PATIENCE_S
 
     def _choose(self, pair: Tensor, timestep: Tensor, text: Tensor) -> Network:
         """Compile for one shape and compare; gives what is to be used for it."""
@@ -79,9 +83,14 @@ class Compiling:
             compiled = self.compile(self.network)
             off = _difference(compiled(pair, timestep, text), self.network(pair, timestep, text))
             took = time.perf_counter() - began
-            gain = _seconds(self.network, pair, timestep, text) / _seconds(
-                compiled, pair, timestep, text
+            plain_s, compiled_s = (
+                min(_time(network, pair, timestep, text)[1] for _ in range(_TRIES))
+                for network in (self.network, compiled)
             )
+            gain = plain_s / compiled_s
+        except torch.OutOfMemoryError:  # which is of this shape alone; others are smaller
+            _logger.info("--compile: not enough memory for %d members at a time", len(pair))
+            return self.network
         except Exception as error:  # whatever a compiler dies of, the run goes on without it
             self._has_failed = True
             _logger.warning("--compile: not possible here: %s", first_line(error))
@@ -112,16 +121,13 @@ def _difference(one: Tensor, other: Tensor) -> float:
     return float((one.float() - other).norm() / other.norm().clamp_min(1e-12))
 
 
-def _seconds(network: Network, pair: Tensor, timestep: Tensor, text: Tensor) -> float:
-    """Time of some passes [s]; the best one counts, for others may use the machine."""
-    best = float("inf")
-    for _ in range(_TRIES):
-        _await(pair.device)
-        began = time.perf_counter()
-        network(pair, timestep, text)
-        _await(pair.device)
-        best = min(best, time.perf_counter() - began)
-    return best
+def _time(network: Network, pair: Tensor, timestep: Tensor, text: Tensor) -> tuple[Tensor, float]:
+    """A network's answer, and how long it took [s]; a GPU's is not there when a call is over."""
+    _await(pair.device)
+    began = time.perf_counter()
+    answer = network(pair, timestep, text)
+    _await(pair.device)
+    return answer, time.perf_counter() - began
 
 
 def _await(device: torch.device) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from marigold_cli.depth import DepthKind, Floats
 from marigold_cli.inference.alignment import align, keep
-from marigold_cli.inference.median import blocks, median
+from marigold_cli.inference.median import median, pieces
 from marigold_cli.inference.options import Reduction
 
 SMALLEST_RANGE = np.float32(1e-6)  # what varies less is constant
@@ -27,27 +27,22 @@ class Merged:
     spread: Floats
 
 
-def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged | None:
+def merge(members: Floats, kind: DepthKind, reduction: Reduction) -> Merged:
     """Align the members, reduce them pixel by pixel, and bring affine depth to [0, 1].
 
     Args:
-        members: float32 [E, H, W], or [E, C, H, W] of intrinsic images.
-        kind: Metric depth and intrinsic images share one frame already and are reduced as they are.
+        members: float32 [E, H, W] or [E, C, H, W], finite.
+        kind: Metric depth and intrinsic images have one scale already and are reduced as they are.
         reduction: The median, with the median distance to it as spread; or the mean, with the
             standard deviation. An even number's median is the middle of the middle two: the
             lower one alone, as in torch, would pull everything nearer.
-
-    Returns:
-        None where no member is finite.
     """
     flat = members.reshape(len(members), -1)
     alignment = align(flat) if kind.is_affine else keep(flat)
-    if not len(alignment.kept):
-        return None
     reduce = _median if reduction is Reduction.MEDIAN else _mean
     depth, spread = np.empty((2, flat.shape[1]), np.float32)
-    for block in blocks(flat.shape[1]):
-        depth[block], spread[block] = reduce(alignment.apply(flat[:, block]))
+    for piece in pieces(flat.shape[1]):
+        depth[piece], spread[piece] = reduce(alignment.apply(flat[:, piece]))
     unit = np.float32(1)
     if kind.is_affine:
         depth, unit = stretch(depth)

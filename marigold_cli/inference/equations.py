@@ -1,6 +1,6 @@
-"""The normal equations for the frames of maps that shall agree where they meet.
+"""The normal equations for the lines of maps that shall agree where they meet.
 
-A frame is a map's (scale, shift). There is a block for every map and one for every two that meet.
+A line is a map's (scale, shift). There is a block for every map and one for every two that meet.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Pairs:
 
     Attributes:
         first: [P], the map whose values are `mine`.
-        second: [P], the map whose values are `theirs`; None: they are given in the common frame.
+        second: [P], the map whose values are `theirs`; None: they are known as they are.
         counts: [P], places of every pair, at least 1.
         mine: [M].
         theirs: [M].
@@ -33,17 +33,17 @@ class Pairs:
     mine: Doubles
     theirs: Doubles
 
-    def differences(self, frames: Doubles) -> Doubles:
-        """Mine less theirs [M], each in its map's frame [T, 2]."""
+    def differences(self, lines: Doubles) -> Doubles:
+        """Mine less theirs [M], each by its map's line [T, 2]."""
         theirs = self.theirs
         if self.second is not None:
-            theirs = self._in_frame(theirs, frames[self.second])
-        return self._in_frame(self.mine, frames[self.first]) - theirs
+            theirs = self._apply(lines[self.second], theirs)
+        return self._apply(lines[self.first], self.mine) - theirs
 
-    def _in_frame(self, values: Doubles, frames: Doubles) -> Doubles:
-        scale, shift = np.repeat(frames, self.counts, axis=0).T
-        framed: Doubles = scale * values + shift
-        return framed
+    def _apply(self, lines: Doubles, values: Doubles) -> Doubles:
+        scale, shift = np.repeat(lines, self.counts, axis=0).T
+        brought: Doubles = scale * values + shift
+        return brought
 
     def products(self, weights: Doubles) -> Products:
         """Sum up over the places [M] of every pair."""
@@ -74,10 +74,10 @@ class Products:
 
 
 def gather(anchors: Pairs, pull: Doubles, overlaps: Pairs, bind: Doubles) -> Blocks:
-    """Make the equations of all frames [T, 2].
+    """Make the equations of all lines [T, 2].
 
     Args:
-        anchors: Every map, in order, against what is known in the common frame.
+        anchors: Every map, in order, against what is known.
         pull: Weights of the anchors' places.
         overlaps: Two maps each.
         bind: Weights of the overlaps' places.

@@ -57,7 +57,7 @@ class FeedForwardModel:
 
 @torch.inference_mode()
 def predict(model: FeedForwardModel, photo: Photo) -> DepthMap:
-    """Predict one photo's depth, upright and at the photo's own size.
+    """Predict one photo's depth, upright, at the size of its pixels.
 
     Raises:
         ImageError: the network gave no number that means anything.
@@ -73,8 +73,6 @@ def predict(model: FeedForwardModel, photo: Photo) -> DepthMap:
 
     # 3. Back to the photo, by the family's own rules.
     depth = _POSTPROCESSING[model.family](raw, answer, model.framing, source)  # [1, 1, H, W]
-    if source != photo.size:
-        depth = _enlarge(depth, photo.size, "bicubic")
     masked = _mask(depth[0, 0].cpu().numpy(), model.kind)
     if masked is None:
         raise unusable(model.dtype)
@@ -88,8 +86,8 @@ def to_frame(pixels: Pixels, framing: Framing) -> Tensor:
         pixels: sRGB; integers span their full range, floats are in [0, 1].
         framing: The checkpoint's rules.
     """
-    values = torch.from_numpy(pixels.astype(np.float32))
-    image = values.permute(2, 0, 1)[None] / full_scale(pixels.dtype)
+    values = torch.from_numpy(pixels.astype(np.float32))  # a copy, and the only one of this size
+    image = values.permute(2, 0, 1)[None].div_(full_scale(pixels.dtype))
     down, right = framing.border(pixels.shape[:2])
     if down or right:
         image = functional.pad(image, (right, right, down, down), mode="reflect")

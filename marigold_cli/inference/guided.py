@@ -21,7 +21,6 @@ from marigold_cli.files.strips import split
 from marigold_cli.inference.bilinear import places, sample
 from marigold_cli.inference.options import Resample
 from marigold_cli.inference.preprocess import to_model_frame
-from marigold_cli.inference.restoring import restore
 
 if TYPE_CHECKING:
     from marigold_cli.files.decode import Photo
@@ -35,7 +34,7 @@ def refine(depth: DepthMap, photo: Photo, device: torch.device | None = None) ->
     """Bring depth to the size of the photo's pixels, along its edges; the spread stays as it is.
 
     Args:
-        depth: Depth [h, w] of any size; no normals, no intrinsic images.
+        depth: Depth [h, w] of any size, all of it valid; no normals, no intrinsic images.
         photo: What it is the depth of.
         device: Where to compute; None: on the CPU.
     """
@@ -47,10 +46,7 @@ def refine(depth: DepthMap, photo: Photo, device: torch.device | None = None) ->
     for rows in split(*size):
         values[rows] = _apply(functions, photo.pixels[rows], rows, size)
     np.clip(values, 0, 1 if depth.kind.is_affine else None, out=values)
-    mask = depth.valid
-    if mask is not None:
-        mask = restore(replace(depth, uncertainty=None), size, Resample.NEAREST).valid
-    return replace(depth, values=values, valid=mask)
+    return replace(depth, values=values)
 
 
 def fit_windows(guide: Tensor, depth: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from marigold_cli.depth import Floats
 
-_BLOCK_PX = 16_384  # ten rows of a block stay in the second-level cache
+_PIECE_PX = 16_384  # ten rows of a piece stay in the second-level cache
 
 
 def median(rows: Floats) -> Floats:
@@ -19,17 +19,18 @@ def median(rows: Floats) -> Floats:
     transposed copy 18. Values must not be NaN.
     """
     middle = np.empty(rows.shape[1], np.float32)
-    for block in blocks(len(middle)):
-        middle[block] = _block_median(rows[:, block].copy())
+    for piece in pieces(len(middle)):
+        middle[piece] = _select(rows[:, piece].copy())
     return middle
 
 
-def blocks(size: int) -> Iterator[slice]:
+def pieces(size: int) -> Iterator[slice]:
     """Cut a range into pieces that fit the cache."""
-    return (slice(start, start + _BLOCK_PX) for start in range(0, size, _BLOCK_PX))
+    return (slice(start, start + _PIECE_PX) for start in range(0, size, _PIECE_PX))
 
 
-def _block_median(rows: Floats) -> Floats:
+def _select(rows: Floats) -> Floats:
+    """The median of rows, which are put in order on the way."""
     ordered, spare = list(rows), np.empty_like(rows[0])
     for low, high in _comparators(len(rows)):
         np.minimum(ordered[low], ordered[high], out=spare)

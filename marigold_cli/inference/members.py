@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 
-from marigold_cli.depth import DepthMap, Floats, Modality
+from marigold_cli.depth import DepthKind, DepthMap, Floats
 from marigold_cli.errors import ImageError, Kind
 from marigold_cli.inference.ensemble import merge, stretch
 from marigold_cli.inference.model import DepthModel
 from marigold_cli.inference.normals import merge_normals
-from marigold_cli.inference.options import Recipe
+from marigold_cli.inference.options import Recipe, Reduction
+
+_logger = logging.getLogger(__name__)
 
 
 def combine(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap:
     """Members [E, C, PH, PW] of one image -> its map at processing size.
 
+    Members that are not finite are left out: half precision may overflow in some of them alone.
+
     Raises:
         ImageError: none of them is finite.
     """
-    combined = _COMBINE[model.kind.modality](model, members, recipe)
-    if combined is None:
+    finite = np.array([np.isfinite(member).all() for member in members])
+    if not finite.any():
         raise unusable(model.unet.dtype)
-    return combined
+    if not finite.all():
+        _logger.warning("%d of %d members are not finite: left out", (~finite).sum(), len(finite))
+        members = members[finite]
+    if recipe.ensemble == 1:
+        return _take(model, members[0])
+    return _merge(model, members, recipe.reduction)
 
 
 def unusable(dtype: torch.dtype) -> ImageError:
@@ -34,40 +45,27 @@ def unusable(dtype: torch.dtype) -> ImageError:
     )
 
 
-def _combine_depth(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Depth of members [E, 1, PH, PW]; None where none is finite."""
-    if recipe.ensemble > 1:
-        merged = merge(members[:, 0], model.kind, recipe.reduction)
-        if merged is None:
-            return None
-        return DepthMap(merged.depth, model.kind, uncertainty=merged.spread)
-    depth = members[0, 0]
-    if not np.isfinite(depth).all():
-        return None
-    return DepthMap(stretch(depth)[0] if model.reading.rescale else depth, model.kind)
+def _take(model: DepthModel, member: Floats) -> DepthMap:
+    """The map of a single member [C, PH, PW], as it is but for what its model asks for."""
+    if model.kind.is_affine and model.reading.rescale:
+        member, _ = stretch(member)
+    return DepthMap(_lay(member), model.kind, intrinsics=model.reading.intrinsics)
 
 
-def _combine_normals(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Normals of members [E, 3, PH, PW]; None where none is finite."""
-    merged = merge_normals(members, recipe.reduction)
-    if merged is None:
-        return None
-    spread = merged.spread if recipe.ensemble > 1 else None
-    return DepthMap(np.moveaxis(merged.normals, 0, -1), model.kind, uncertainty=spread)
+def _merge(model: DepthModel, members: Floats, reduction: Reduction) -> DepthMap:
+    """The map of an ensemble's members [E, C, PH, PW], with their spread."""
+    if model.kind is DepthKind.NORMALS:
+        normals = merge_normals(members, reduction)
+        return DepthMap(_lay(normals.normals), model.kind, uncertainty=normals.spread)
+    merged = merge(members, model.kind, reduction)
+    return DepthMap(
+        _lay(merged.depth),
+        model.kind,
+        uncertainty=_lay(merged.spread),
+        intrinsics=model.reading.intrinsics,
+    )
 
 
-def _combine_intrinsics(model: DepthModel, members: Floats, recipe: Recipe) -> DepthMap | None:
-    """Intrinsic images of members [E, 3 N, PH, PW]; None where none is finite."""
-    merged = merge(members, model.kind, recipe.reduction)
-    if merged is None:
-        return None
-    spread = np.moveaxis(merged.spread, 0, -1) if recipe.ensemble > 1 else None
-    values = np.moveaxis(merged.depth, 0, -1)
-    return DepthMap(values, model.kind, uncertainty=spread, intrinsics=model.reading.intrinsics)
-
-
-_COMBINE = {
-    Modality.DEPTH: _combine_depth,
-    Modality.NORMALS: _combine_normals,
-    Modality.IID: _combine_intrinsics,
-}
+def _lay(planes: Floats) -> Floats:
+    """Planes [C, PH, PW] as maps have them: [PH, PW] of depth, else [PH, PW, C]."""
+    return planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, -1)

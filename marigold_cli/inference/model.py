@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
 from torch.nn import functional
 
-from marigold_cli.depth import DepthKind
+from marigold_cli.depth import DepthKind, Modality
 from marigold_cli.inference.compiling import Compiling, Wish
 from marigold_cli.inference.reading import DEPTH, Reading
 from marigold_cli.inference.schedule import Schedule, Scheduler
@@ -62,6 +62,14 @@ class DepthModel:
         return count
 
     @property
+    def planes(self) -> int:
+        """Channels of a prediction: 1 of depth, 3 of normals, 3 for each intrinsic image."""
+        modality = self.kind.modality
+        if modality is Modality.IID:
+            return 3 * len(self.reading.intrinsics)
+        return 3 if modality is Modality.NORMALS else 1
+
+    @property
     def multiple(self) -> int:
         """Pixels per latent cell; both sides of an image must be multiples of it.
 
@@ -82,7 +90,7 @@ class DepthModel:
         return self.encode_image(depth.expand(-1, 3, -1, -1) * 2 - 1)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Latent [B, 4 N, h, w] -> [B, C, PH, PW]: C is 1 for depth, 3 for normals, or 3 N."""
+        """Latent [B, 4 N, h, w] -> prediction [B, C, PH, PW] float32, of so many `planes`."""
         if self.kind is DepthKind.NORMALS:
             return self.decode_normals(latent)
         if self.kind is DepthKind.INTRINSICS:

@@ -1,6 +1,6 @@
 """The depth of a big photo: that of the whole, with the detail of tiles.
 
-Every tile is brought into the frame of the whole by `adjustment`, and its low frequencies are
+Every tile is brought onto the whole by `adjustment`, and its low frequencies are
 replaced by the whole's as far as these do not confirm its structure:
 
     o = g + c (f + (1 - trust^4) lowpass(g - f) - g),    f = scale * tile + shift,
@@ -165,11 +165,9 @@ class _Canvas:
         self.spread = None if whole.uncertainty is None else np.zeros(tiling.size, np.float32)
 
     def lay(self, index: int, kept: _Kept) -> None:
-        """Add a tile, whose frame is the one of this index."""
-        frames, tile = self.adjustment, kept.tile
-        scale, shift, trust = (
-            float(one[index]) for one in (frames.scale, frames.shift, frames.trust)
-        )
+        """Add a tile, whose line is the one of this index."""
+        lines, tile = self.adjustment, kept.tile
+        scale, shift, trust = (float(one[index]) for one in (lines.scale, lines.shift, lines.trust))
         under = self._enlarge(self.whole.values, tile)  # [h, w], as all that follow
         detail = kept.depth.unpack() * scale + shift - under
         detail += (1 - trust**_CAUTION) * self._low_frequencies(kept, scale, shift)

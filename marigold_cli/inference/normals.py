@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marigold_cli.depth import Floats
-from marigold_cli.inference.median import blocks
+from marigold_cli.inference.median import pieces
 from marigold_cli.inference.options import Reduction
 
 _SHORTEST = np.float32(1e-6)  # what is shorter has no direction
@@ -33,27 +33,21 @@ def to_unit_length(normals: Floats) -> Floats:
     return unit
 
 
-def merge_normals(members: Floats, reduction: Reduction) -> MergedNormals | None:
+def merge_normals(members: Floats, reduction: Reduction) -> MergedNormals:
     """Take of every pixel's members the one closest to their mean direction.
 
     Args:
-        members: float32 [E, 3, H, W], of length 1.
+        members: float32 [E, 3, H, W], finite, of length 1.
         reduction: The mean gives the mean direction itself.
-
-    Returns:
-        None where no member is finite.
     """
-    members = members[np.isfinite(members).all(axis=(1, 2, 3))]
-    if not len(members):
-        return None
     count, _, height, width = members.shape
     flat = members.reshape(count, 3, -1)
     normals, spread = np.empty_like(flat[0]), np.empty_like(flat[0, 0])
-    for block in blocks(flat.shape[-1]):
-        part = flat[..., block]  # [E, 3, N]
+    for piece in pieces(flat.shape[-1]):
+        part = flat[..., piece]  # [E, 3, N]
         mean = to_unit_length(part.mean(axis=0))  # [3, N]
         cosine = np.clip((mean * part).sum(axis=1), -1, 1)  # [E, N]
-        spread[block] = np.arccos(cosine).mean(axis=0) / np.pi
+        spread[piece] = np.arccos(cosine).mean(axis=0) / np.pi
         closest = np.take_along_axis(part, cosine.argmax(axis=0)[None, None], axis=0)[0]
-        normals[:, block] = mean if reduction is Reduction.MEAN else closest
+        normals[:, piece] = mean if reduction is Reduction.MEAN else closest
     return MergedNormals(normals.reshape(3, height, width), spread.reshape(height, width))

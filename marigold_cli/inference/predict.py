@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -146,7 +147,7 @@ def _refined(depth: DepthMap, photo: Photo, model: DepthModel, recipe: Recipe) -
 def _predict_tiles(call: _Call, photo: Photo, tiling: Tiling, whole: DepthMap) -> DepthMap:
     """Depth of the mosaic's size.
 
-    An ensemble's members are merged tile by tile: each has a frame of its own in every tile anyway,
+    An ensemble's members are merged tile by tile: each has a line of its own in every tile anyway,
     and a mosaic of every member would take as many times the memory.
     """
     big, mosaic = resize_photo(photo, tiling.size, call.recipe.resample), Mosaic(tiling)
@@ -175,7 +176,7 @@ def _by_size(photos: Sequence[Photo], resolution: int) -> dict[tuple[int, int], 
 def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) -> Floats:
     """N photos of one processing size -> E of their members [N, E, C, PH, PW] float32 each.
 
-    C is 1 of depth, 3 of normals, and 3 for each intrinsic image.
+    C is the model's number of planes.
     """
     model, recipe = call.model, call.recipe
 
@@ -186,24 +187,25 @@ def _predict_group(call: _Call, photos: Sequence[Photo], size: tuple[int, int]) 
 
     # 2. Every image is encoded once, however many members it has. The VAE takes one at a time:
     #    it needs the most memory by far, and gains nothing from company.
-    latents = [model.encode_image(frame) for frame in frames]  # N x [1, 4, h, w]
+    images = [model.encode_image(frame) for frame in frames]  # N x [1, 4, h, w]
 
     # 3. One unit per image and member, image by image.
     units = [
-        _Unit(latent, noise_stream(recipe.seed, photo.digest, member))
-        for photo, latent in zip(photos, latents, strict=True)
+        _Unit(image, noise_stream(recipe.seed, photo.digest, member))
+        for photo, image in zip(photos, images, strict=True)
         for member in call.members
     ]
 
-    # 4. Noise to depth latent, batch by batch; to depth, one by one. Padding goes, float32 stays.
-    members = [
-        unpad(model.decode(latent), size)
+    # 4. Noise to depth latent, batch by batch; to depth, one by one. Padding goes, float32 stays,
+    #    and what is done leaves the device: all members of large photos would fill it.
+    latents = (  # [1, 4 N, h, w]
+        latent
         for batch in _batches(units, call.batch_size)
         for latent in _denoise(call, batch).unsqueeze(1)
-    ]  # N * E x [1, C, PH, PW]
-    stack = torch.cat(members)
-    shape = (len(photos), len(call.members), *stack.shape[1:])
-    predicted: Floats = stack.reshape(shape).cpu().numpy()
+    )
+    predicted = np.empty((len(photos), len(call.members), model.planes, *size), np.float32)
+    for member, latent in zip(predicted.reshape(-1, *predicted.shape[2:]), latents, strict=True):
+        member[:] = unpad(model.decode(latent), size)[0].cpu().numpy()
     return predicted
 
 

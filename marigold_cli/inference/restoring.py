@@ -15,6 +15,8 @@ from marigold_cli.inference.normals import to_unit_length
 from marigold_cli.inference.options import Resample
 from marigold_cli.inference.resampling import Resizing
 
+_ROUNDING = 1e-3  # of weights that sum to 1
+
 
 def restore(depth: DepthMap, size: tuple[int, int], resample: Resample) -> DepthMap:
     """Bring a map and its spread from processing size to (height, width) [px]."""
@@ -66,8 +68,9 @@ class Restored:
         if depth.shape == self.size:
             return depth.cut(rows, columns)
         valid = None
-        if self._mask is not None:
-            valid = self._nearest.cut(self._mask, rows, columns)[0].numpy() > 0
+        if self._mask is not None:  # what any unknown value has a part in is unknown
+            known = self._resizing.cut(self._mask, rows, columns)[0].numpy()
+            valid = np.abs(known - 1) < _ROUNDING
         planes = self._resizing.cut(self._planes, rows, columns)  # [C, n, m]
         return replace(depth, values=self._finish(planes), valid=valid, uncertainty=None)
 
@@ -95,7 +98,3 @@ class Restored:
     @cached_property
     def _resizing(self) -> Resizing:
         return Resizing.of(self.depth.shape, self.size, self.resample)
-
-    @cached_property
-    def _nearest(self) -> Resizing:
-        return Resizing.of(self.depth.shape, self.size, Resample.NEAREST)

@@ -156,7 +156,7 @@ def open_foundation(base: str | None) -> Foundation:
     if is_whole:
         _check_pipeline(snapshot)
     parts = [part for part in _PARTS if part != "unet" or is_whole]
-    identity = place.commit or identify(snapshot.folder, _files(snapshot, parts))
+    identity = place.commit or identify(snapshot, _files(snapshot, parts))
     return Foundation(snapshot, identity if is_whole else f"{identity}, new unet", is_whole)
 
 

@@ -21,7 +21,7 @@ from marigold_cli.inference.options import Reduction
 
 
 def make_members(count: int, height: int, width: int) -> Floats:
-    """A ground plane with smooth errors, in [count] frames of their own."""
+    """A ground plane with smooth errors, each of [count] with a scale and shift of its own."""
     rng = np.random.default_rng(0)
     ground = np.linspace(1, 0, height, dtype=np.float32)[:, None]
     coarse = torch.from_numpy(rng.standard_normal((count, 1, 8, 8), dtype=np.float32))

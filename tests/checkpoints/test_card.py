@@ -51,6 +51,7 @@ def test_fast_is_one_trailing_step_whatever_the_card_says() -> None:
         (LCM, PredictOptions(steps=51), "--steps 50"),
         (CARD, PredictOptions(steps=1000), "--steps 999"),
         (CARD, PredictOptions(noise=Noise.ZEROS, ensemble=2), "the same"),
+        (LCM, PredictOptions(noise=Noise.ZEROS, ensemble=2), "the same"),
         (CARD, PredictOptions(tile=500), "--tile 500 is less than the 768 px"),
         (CARD, PredictOptions(tile=0, resolution=0), "--resolution"),
         (NORMALS, PredictOptions(tile=0), "depth only"),
@@ -60,3 +61,7 @@ def test_fast_is_one_trailing_step_whatever_the_card_says() -> None:
 def test_contradictions_are_refused(card: Card, options: PredictOptions, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         card.decide(options)
+
+
+def test_an_lcm_draws_noise_between_its_steps_and_so_makes_an_ensemble_from_zeros() -> None:
+    assert LCM.decide(PredictOptions(noise=Noise.ZEROS, ensemble=2, steps=2)).ensemble == 2

@@ -5,6 +5,7 @@ import torch
 
 from marigold_cli.checkpoints.device import (
     available_devices,
+    check_alive,
     choose_device,
     choose_dtype,
     describe_device,
@@ -103,3 +104,13 @@ def test_a_cpus_real_lack_of_memory_is_recognised() -> None:
 )
 def test_other_errors_are_not_taken_for_a_lack_of_memory(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+def test_a_device_that_answers_is_alive() -> None:
+    for name in available_devices():
+        check_alive(name)
+
+
+def test_a_device_that_does_not_answer_is_told_by_name() -> None:
+    with pytest.raises(DeviceError, match=r"^cuda:99 does not work any more: .*; run the same"):
+        check_alive("cuda:99")

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from marigold_cli.batch.options import OutputOptions
 from marigold_cli.batch.settings import fingerprint, make_settings
@@ -17,7 +19,7 @@ from marigold_cli.checkpoints.needed import needed_files
 from marigold_cli.checkpoints.predictor import FeedForwardPredictor, open_predictor
 from marigold_cli.checkpoints.resolve import resolve
 from marigold_cli.depth import DepthKind
-from marigold_cli.errors import ModelError, UsageError
+from marigold_cli.errors import DeviceError, ModelError, UsageError
 from marigold_cli.files.decode import Photo
 from marigold_cli.inference import feedforward as core
 from marigold_cli.inference.options import Noise, PredictOptions
@@ -68,6 +70,21 @@ def test_an_opened_predictor_gives_the_models_depth(
     assert expected.kind is card.kind
     assert steps == [(1, 2), (2, 2)]
     assert (predictor.device, predictor.dtype, predictor.long_edge) == ("cpu", "float32", None)
+
+
+class Dying(torch.nn.Linear):
+    """A network whose device breaks under it."""
+
+    def forward(self, frame: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: an illegal memory access")
+
+
+def test_a_dead_device_ends_the_run_and_is_no_photos_fault(feedforward: Make, photo: Photo) -> None:
+    model = replace(load_feedforward(resolve(str(feedforward("dpt")))), network=Dying(1, 1))
+    predictor = FeedForwardPredictor(model, "dpt", "cuda:99", "float32")
+
+    with pytest.raises(DeviceError, match="cuda:99 does not work any more"):
+        predictor.predict([photo], lambda done, total: None)
 
 
 def test_what_means_nothing_for_one_pass_is_passed_over_and_binds_no_folder(

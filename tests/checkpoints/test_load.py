@@ -19,6 +19,7 @@ from diffusers import (
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from marigold_cli.checkpoints import resolve as room
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.checkpoints.load import load, move
 from marigold_cli.checkpoints.resolve import resolve
@@ -191,6 +192,15 @@ def test_another_vae_takes_the_place_of_the_checkpoints_own(
     assert np.abs(depth.values - reference.prediction[0, ..., 0]).max() < 1e-5
 
 
+def test_another_vae_is_loaded_without_an_identity_that_nobody_asks_for(
+    whole: Path, tiny_vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = resolve(str(whole))
+    monkeypatch.setattr(room, "identify", lambda *_: pytest.fail("read all of it for a hash"))
+
+    assert isinstance(load(card, vae=str(tiny_vae)).vae, AutoencoderTiny)
+
+
 def test_a_checkpoints_own_vae_may_be_a_tiny_one(folder: Path, tiny_vae: Path, edit: Edit) -> None:
     shutil.rmtree(folder / "vae")
     shutil.copytree(tiny_vae, folder / "vae")
@@ -281,10 +291,16 @@ def test_a_device_that_cannot_hold_the_model_is_named_with_what_to_do(
     network.error = error
 
     with pytest.raises(DeviceError, match=message) as caught:
-        move(network, torch.device("cuda:0"), "big")
+        move(network, torch.device("cuda:0"), "big", torch.channels_last)
 
     assert str(caught.value).startswith("cuda:0 ")
     assert "\n" not in str(caught.value)
+
+
+def test_the_weights_of_convolutions_are_laid_as_they_are_moved() -> None:
+    network = move(torch.nn.Conv2d(3, 4, 3), torch.device("cpu"), "small", torch.channels_last)
+
+    assert network.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.slow

@@ -356,6 +356,26 @@ def test_a_renamed_end_to_end_model_is_known_by_what_its_index_says(
         resolve(str(folder))
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/."])
+def test_a_folder_of_normals_is_known_however_its_path_is_written(
+    published: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    folder = shutil.copytree(published["e2e"], tmp_path / "marigold-e2e-ft-normals")
+    monkeypatch.chdir(folder)
+
+    kinds = [resolve(name).kind for name in (f"{folder}{ending}", f".{ending}")]
+
+    assert kinds == [DepthKind.NORMALS] * 2
+
+
+def test_a_snapshot_of_normals_in_the_cache_is_known_by_its_path(
+    cache: Callable[..., Path], published: dict[str, Path]
+) -> None:
+    snapshot = cache("GonzaloMG/marigold-e2e-ft-normals", published["e2e"])
+
+    assert resolve(str(snapshot)).kind is DepthKind.NORMALS
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "message"),
     [

@@ -212,6 +212,18 @@ def test_other_errors_are_not_hidden(
         predictor_of(cramped, whole, units=4).predict(photos, ignore)
 
 
+def test_a_dead_device_ends_the_run_and_is_no_photos_fault(
+    model: DepthModel, whole: Path, photos: Sequence[Photo]
+) -> None:
+    dying = Cramped(model, 0, RuntimeError("CUDA error: an illegal memory access"))
+    predictor = replace(predictor_of(dying, whole, units=4), device="cuda:99")
+
+    with pytest.raises(DeviceError, match="cuda:99 does not work any more"):
+        predictor.predict(photos, ignore)
+    with pytest.raises(DeviceError, match="cuda:99 does not work any more"):
+        predictor.predict_members(photos[0], range(2), 2, ignore)
+
+
 @pytest.mark.gpu
 def test_a_real_device_that_is_too_small_is_filled_with_smaller_batches(
     whole: Path, photos: Sequence[Photo]

@@ -157,7 +157,9 @@ def test_a_model_that_is_not_here_is_named_with_the_command_that_gets_it() -> No
     assert caught.value.exit_code == ExitCode.MODEL == 5
 
 
-@pytest.mark.parametrize("name", ["nonsense", "a/b/c", "../../etc", "a/..", "", "models--a/b"])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "a/b/c", "../../etc", "a/..", "", "models--a/b", "long" * 99]
+)
 def test_a_name_that_can_be_nothing_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         resolve(name)

@@ -166,7 +166,7 @@ def _text_encoder() -> CLIPTextModel:
 
 @pytest.fixture(scope="session")
 def make_ensemble() -> MakeEnsemble:
-    """A scene with ground and boxes, and 3 to 10 noisy members of it in frames of their own."""
+    """A scene with ground and boxes, and 3 to 10 noisy members of it on lines of their own."""
 
     def make(seed: int, height: int = 48, width: int = 64) -> tuple[Floats, Floats]:
         rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from marigold_cli.inference.equations import Pairs, gather
 
 
 def checkered(rng: np.random.Generator, tiles: int = 3) -> tuple[Cells, list[Cells]]:
-    """A whole of random cells, and overlapping tiles of it in frames of their own."""
+    """A whole of random cells, and overlapping tiles of it on lines of their own."""
     whole = Cells(0, 0, rng.random((4 + 6 * tiles, 4 + 6 * tiles)))
     parts = []
     for top in range(0, 6 * tiles, 6):
@@ -41,19 +41,19 @@ def dense(anchors: Pairs, pull: Doubles, overlaps: Pairs, bind: Doubles, count: 
     return np.linalg.lstsq(np.array(rows), np.array(target))[0].reshape(-1, 2)
 
 
-def test_frames_equal_those_of_a_dense_least_squares_solution() -> None:
+def test_lines_equal_those_of_a_dense_least_squares_solution() -> None:
     rng = np.random.default_rng(3)
     anchors = Pairs(np.arange(4), None, np.array([9, 5, 7, 6]), rng.random(27), rng.random(27))
     first, second, counts = np.array([0, 0, 1, 2]), np.array([1, 2, 3, 3]), np.array([3, 4, 1, 5])
     overlaps = Pairs(first, second, counts, rng.random(13), rng.random(13))
     pull, bind = rng.random(27), rng.random(13)
 
-    frames = gather(anchors, pull, overlaps, bind).solve()
+    lines = gather(anchors, pull, overlaps, bind).solve()
 
-    assert np.abs(frames - dense(anchors, pull, overlaps, bind, 4)).max() < 1e-6
+    assert np.abs(lines - dense(anchors, pull, overlaps, bind, 4)).max() < 1e-6
 
 
-def test_many_frames_are_found_as_by_a_dense_solution() -> None:
+def test_many_lines_are_found_as_by_a_dense_solution() -> None:
     """A chain that only its ends' anchors hold: the hardest case for conjugate gradients."""
     rng, count = np.random.default_rng(4), 60
     weight = np.repeat(np.where(np.isin(np.arange(count), (0, count - 1)), 1.0, 1e-4), 5)
@@ -66,9 +66,9 @@ def test_many_frames_are_found_as_by_a_dense_solution() -> None:
     overlaps = Pairs(chain, chain + 1, np.full(count - 1, 7), values, near)
     bind = np.ones_like(values)
 
-    frames = gather(anchors, weight, overlaps, bind).solve()
+    lines = gather(anchors, weight, overlaps, bind).solve()
 
-    assert np.abs(frames - dense(anchors, weight, overlaps, bind, count)).max() < 1e-5
+    assert np.abs(lines - dense(anchors, weight, overlaps, bind, count)).max() < 1e-5
 
 
 def test_shuffled_scales_and_shifts_are_undone() -> None:
@@ -88,8 +88,8 @@ def test_a_few_wild_cells_do_not_pull_a_tile_away() -> None:
 
     found = adjust(tiles, whole)
 
-    framed = found.scale[4] * tiles[4].values + found.shift[4]
-    differing = np.abs(framed - whole.cut(tiles[4].box))
+    brought = found.scale[4] * tiles[4].values + found.shift[4]
+    differing = np.abs(brought - whole.cut(tiles[4].box))
     assert np.median(differing) < 1e-3
     assert found.trust[4] < 0.8  # but what differs is not confirmed
 
@@ -102,8 +102,8 @@ def test_neighbours_decide_where_the_whole_says_nothing() -> None:
 
     found = adjust(tiles, knows)
 
-    framed = found.scale[4] * tiles[4].values + found.shift[4]
-    assert np.abs(framed - whole.cut(tiles[4].box)).max() < 0.02
+    brought = found.scale[4] * tiles[4].values + found.shift[4]
+    assert np.abs(brought - whole.cut(tiles[4].box)).max() < 0.02
 
 
 def test_a_flat_tile_gets_the_level_of_the_whole_and_no_trust() -> None:

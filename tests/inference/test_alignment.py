@@ -118,17 +118,14 @@ def test_refining_the_gauge_lowers_the_cost_that_counts(seed, make_ensemble) -> 
     assert costs[1] <= costs[0] * (1 + 1e-5)
 
 
-def test_flat_members_and_members_that_are_not_finite_are_left_out(make_ensemble, caplog) -> None:
+def test_flat_members_are_left_out(make_ensemble) -> None:
     _, members = make_ensemble(4)
-    members[1] = 0.3
-    members[3, 5, 5] = np.nan
-    members[5, 0, 0] = np.inf
+    members[[1, 3]] = 0.3
 
     alignment = align(flat(members))
 
-    assert alignment.kept.tolist() == [0, 2, 4, 6]
+    assert alignment.kept.tolist() == [0, 2, 4, 5, 6]
     assert np.isfinite(alignment.scale).all()
-    assert "2 of 7 members are not finite" in caplog.text
 
 
 def test_one_usable_member_stays_as_it_is(make_ensemble) -> None:
@@ -140,7 +137,7 @@ def test_one_usable_member_stays_as_it_is(make_ensemble) -> None:
     assert np.array_equal(alignment.apply(flat(members)), flat(members)[1:2])
 
 
-def test_members_of_a_shared_frame_are_kept_as_they_are(make_ensemble) -> None:
+def test_members_of_one_scale_are_kept_as_they_are(make_ensemble) -> None:
     _, members = make_ensemble(0)
 
     assert np.array_equal(keep(flat(members)).apply(flat(members)), flat(members))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 import torch
@@ -33,6 +34,18 @@ def ask(network: Network, height: int = 16) -> Tensor:
     return network(pair, torch.tensor(1), TEXT)
 
 
+class Clock:
+    """Time that goes on only in a network whose passes take ten seconds."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now, self.pass_s = 0.0, 10.0
+        patch.setattr(time, "perf_counter", lambda: self.now)
+
+    def slow(self, pair: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        self.now += self.pass_s
+        return pair
+
+
 def test_off_is_the_network_itself() -> None:
     network = Compiling(plain, "off", lambda _: pytest.fail("compiled"))
 
@@ -50,24 +63,33 @@ def test_on_compiles_each_shape_once() -> None:
 
 
 def test_auto_never_compiles_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Compiling(plain, "auto", lambda _: pytest.fail("compiled"))
-    network.add_time(1e9)
+    clock = Clock(monkeypatch)
+    network = Compiling(clock.slow, "auto", lambda _: pytest.fail("compiled"))
 
-    ask(network)
+    for _ in range(10):
+        ask(network)
+        clock.pass_s = 1e9
 
 
-def test_auto_compiles_on_a_gpu_what_took_the_most_time() -> None:
-    network, gpu = Compiling(plain, "auto", lambda _: quick), torch.device("cuda")
-    for height in [16] * 9 + [32]:
-        ask(network, height)
+def test_auto_compiles_on_a_gpu_what_ran_ten_minutes_in_one_shape(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, gpu = Clock(monkeypatch), torch.device("cuda")
+    network = Compiling(clock.slow, "auto", lambda _: quick)
+    small, large = (1, 8, 16, 16), (1, 8, 32, 16)
+    for _ in range(3):
+        for height in [16] * 10 + [32] * 20:
+            ask(network, height)
+            clock.now += 30  # in the autoencoder
 
-    network.add_time(601)
+    was_early = network._is_time(large, gpu)
+    for _ in range(10):
+        ask(network, 32)
 
-    assert not network._is_time((1, 8, 16, 16), gpu)
-    network.add_time(100)
-    assert network._is_time((1, 8, 16, 16), gpu)
-    assert not network._is_time((1, 8, 32, 16), gpu)
-    assert not network._is_time((1, 8, 16, 16), CPU)
+    assert not was_early  # 60 passes of 10 s are ten minutes
+    assert network._is_time(large, gpu)
+    assert not network._is_time(small, gpu)
+    assert not network._is_time(large, CPU)
 
 
 def test_an_answer_that_is_another_is_not_used() -> None:
@@ -112,6 +134,24 @@ def test_a_compiler_that_fails_is_told_once_and_not_asked_again(
         "--compile: not possible here: no C++ compiler",
         "--compile: not possible here: MemoryError",
     )
+
+
+def test_a_batch_too_large_to_compile_leaves_the_smaller_ones_their_chance(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def cramped(own: Network) -> Network:
+        def call(pair: Tensor, *rest: Tensor) -> Tensor:
+            if pair.shape[2] > 16:
+                raise torch.OutOfMemoryError("full")
+            return quick(pair, *rest)
+
+        return call
+
+    network = Compiling(plain, "on", cramped)
+
+    assert torch.equal(ask(network, 32), answers[1, 8, 32, 16])
+    assert torch.equal(ask(network, 16), answers[1, 8, 16, 16] * 1.0001)
+    assert not caplog.records
 
 
 @pytest.mark.slow

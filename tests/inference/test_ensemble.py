@@ -165,9 +165,9 @@ def test_metric_members_are_neither_moved_nor_stretched(make_ensemble) -> None:
 @pytest.mark.parametrize("reduction", Reduction)
 def test_members_that_say_nothing_do_not_change_the_others(reduction, make_ensemble) -> None:
     _, members = make_ensemble(3)
-    noise = np.stack([*members, np.full_like(members[0], 0.4), np.full_like(members[0], np.nan)])
+    more = np.stack([*members, np.full_like(members[0], 0.4)])
 
-    merged = merge(noise, AFFINE, reduction)
+    merged = merge(more, AFFINE, reduction)
 
     assert np.array_equal(merged.depth, merge(members, AFFINE, reduction).depth)
 
@@ -180,10 +180,6 @@ def test_flat_members_give_a_flat_map(reduction) -> None:
 
     assert np.array_equal(merged.depth, np.zeros((6, 8)))
     assert np.isfinite(merged.spread).all()
-
-
-def test_nothing_finite_gives_nothing() -> None:
-    assert merge(np.full((3, 4, 5), np.nan, np.float32), AFFINE, Reduction.MEDIAN) is None
 
 
 def test_members_smaller_than_the_ends_that_are_looked_at() -> None:

@@ -148,17 +148,6 @@ def test_depth_pro_turns_its_inverse_depth_and_field_of_view_into_metres(
     assert np.abs(depth.values / reference - 1).max() < 1e-4
 
 
-def test_depth_has_the_photos_own_size_even_where_it_was_decoded_smaller(
-    load_model, make_photo
-) -> None:
-    photo = replace(make_photo(60, 80), size=(120, 160))
-
-    depth = predict(load_model("depth-anything"), photo)
-
-    assert depth.shape == (120, 160)
-    assert (depth.values.min(), depth.values.max()) == (0, 1)
-
-
 def test_sixteen_bits_and_floats_give_the_same_depth_as_eight(load_model, make_photo) -> None:
     photo, model = make_photo(56, 70), load_model("depth-anything-metric")
     deep = replace(photo, pixels=photo.pixels.astype(np.uint16) * 257)
@@ -168,6 +157,16 @@ def test_sixteen_bits_and_floats_give_the_same_depth_as_eight(load_model, make_p
 
     assert np.abs(depths[1] - depths[0]).max() < 1e-4
     assert np.abs(depths[2] - depths[0]).max() < 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_photos_pixels_are_left_as_they_are(dtype, load_model, make_photo) -> None:
+    photo = make_photo(56, 70, dtype=dtype)
+    before = photo.pixels.copy()
+
+    to_frame(photo.pixels, load_model("depth-anything").framing)
+
+    assert np.array_equal(photo.pixels, before)
 
 
 class Answer:

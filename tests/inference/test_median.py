@@ -13,7 +13,7 @@ def test_it_is_numpys_median_for_any_number_of_rows(count) -> None:
     assert np.array_equal(median(rows), np.median(rows, axis=0))
 
 
-def test_rows_longer_than_a_block_are_whole_and_unharmed() -> None:
+def test_rows_longer_than_a_piece_are_whole_and_unharmed() -> None:
     rows = np.random.default_rng(0).random((5, 100_001), dtype=np.float32)
     before = rows.copy()
 

@@ -47,7 +47,7 @@ def reduced(values: Floats, by: int = 4) -> Floats:
 
 
 def cut_and_shuffle(values: Floats, spread: Floats | None = None) -> Mosaic:
-    """Tiles of a map, each stretched to [0, 1] and then given a frame of its own."""
+    """Tiles of a map, each stretched to [0, 1] and then given a line of its own."""
     mosaic, rng = Mosaic(TILING), np.random.default_rng(0)
     for tile in TILING.tiles():
         part, scale = stretched(values[tile.rows, tile.columns]), rng.uniform(0.3, 1)

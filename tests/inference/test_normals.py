@@ -125,23 +125,10 @@ def test_the_member_closest_to_the_mean_is_taken_of_each_pixel() -> None:
 
     merged = merge_normals(members, Reduction.MEDIAN)
 
-    assert merged is not None
     for row, column in np.ndindex(6, 7):
         closest = members[angles[:, row, column].argmin(), :, row, column]
         assert np.array_equal(merged.normals[:, row, column], closest)
     assert np.abs(merged.spread - angles.mean(axis=0) / np.pi).max() < 1e-6
-
-
-def test_members_that_are_not_finite_are_left_out_of_an_ensemble() -> None:
-    members = random_normals(3, 3, 4, 5)
-    broken = np.concatenate([members, np.full((1, 3, 4, 5), np.nan, np.float32)])
-
-    merged, expected = (merge_normals(one, Reduction.MEDIAN) for one in (broken, members))
-
-    assert merged is not None
-    assert expected is not None
-    assert np.array_equal(merged.normals, expected.normals)
-    assert merge_normals(broken[3:], Reduction.MEDIAN) is None
 
 
 def test_what_has_no_direction_stays_zero() -> None:

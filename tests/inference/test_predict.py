@@ -79,7 +79,6 @@ def test_given_latents_of_an_ensemble_give_diffusers_members(
     (depth,) = predict(models["trailing"], [photo], recipe, batch_size=3)
 
     merged = merge(np.stack(members), DepthKind.AFFINE_DEPTH, recipe.reduction)
-    assert merged is not None
     assert np.abs(depth.values - merged.depth).max() < 1e-4
     assert np.abs(depth.uncertainty - merged.spread).max() < 1e-4
 

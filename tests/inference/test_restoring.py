@@ -89,9 +89,32 @@ def test_everything_that_belongs_to_the_depth_is_restored_with_it() -> None:
 
     restored = restore(depth, (12, 16), Resample.BILINEAR)
 
-    assert np.array_equal(restored.valid, (values > 0.5).repeat(2, 0).repeat(2, 1))
+    nearest = (values > 0.5).repeat(2, 0).repeat(2, 1)
+    assert restored.valid is not None
+    assert restored.valid.any()
+    assert nearest[restored.valid].all()
     assert np.abs(restored.uncertainty - restored.values / 10).max() < 1e-6
     assert (restored.kind, restored.inverted) == (depth.kind, True)
+
+
+@pytest.mark.parametrize("resample", Resample)
+@pytest.mark.parametrize("size", [(31, 45), (9, 7)])
+def test_what_a_hole_hides_has_no_part_in_what_is_known_beside_it(
+    resample: Resample, size: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    values, valid = rng.random((12, 16), np.float32), np.ones((12, 16), bool)
+    valid[4:7, 5:9] = valid[0, 0] = False
+    restored = [
+        restore(DepthMap(np.where(valid, values, hidden), valid=valid), size, resample)
+        for hidden in (np.float32(0), np.float32(1))
+    ]
+
+    known = restored[0].valid
+
+    assert known is not None
+    assert 0 < known.mean() < 1
+    assert np.abs(restored[0].values - restored[1].values)[known].max() < 1e-3
 
 
 def test_restoring_to_the_same_size_changes_nothing() -> None:
