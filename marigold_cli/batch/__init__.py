@@ -2,8 +2,9 @@
 
 ask       options (what may be asked), shard (a part of the photos), settings (what of it binds a
           folder), differences (of two such), versions (of what computes)
-remember  records (what the journal says), fields and lines (its JSON), journal (writing and
-          reading), state (their fold), folder (the output folder), lock (who is at work there)
+remember  records (what the journal says of photos), runs (and of runs), fields and lines (its
+          JSON), journal (writing and reading), state (their fold), folder (the output folder), lock
+          (who is at work there)
 plan      plan (which photos, and why), decision (what becomes of each), planner (making it)
 work      predictor (what is known of models), opening (one of them), stages (one photo), groups
           (several), ahead and beside (threads), claims (who takes which photo), pipeline (one

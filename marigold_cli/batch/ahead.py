@@ -19,6 +19,7 @@ def map_ahead(
     threads: int,
     ahead: int,
     budget: int,
+    guess: Callable[[_Item], float] = lambda item: 0,
 ) -> Generator[_Result, None, None]:
     """Like map, but results are made in threads before they are asked for.
 
@@ -28,27 +29,32 @@ def map_ahead(
         weigh: A result's memory [bytes].
         threads: So many results at most are made at a time.
         ahead: So many results at most wait to be asked for; 0: none is made before its time.
-        budget: No further one is begun while those that wait weigh more [bytes].
+        budget: No further one is begun while those that wait or are made weigh more [bytes].
+        guess: What the result of an item will weigh, while it is made [bytes].
     """
     remaining = iter(items)
-    waiting: deque[Future[_Result]] = deque()
+    waiting: deque[tuple[_Item, Future[_Result]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
             for item in remaining:
-                waiting.append(pool.submit(function, item))
-                while waiting and not _has_room(waiting, weigh, ahead, budget):
-                    yield waiting.popleft().result()
+                waiting.append((item, pool.submit(function, item)))
+                while waiting and not _has_room(waiting, weigh, guess, ahead, budget):
+                    yield waiting.popleft()[1].result()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[1].result()
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
 
 
 def _has_room(
-    waiting: deque[Future[_Result]], weigh: Callable[[_Result], int], ahead: int, budget: int
+    waiting: deque[tuple[_Item, Future[_Result]]],
+    weigh: Callable[[_Result], int],
+    guess: Callable[[_Item], float],
+    ahead: int,
+    budget: int,
 ) -> bool:
-    held = sum(weigh(future.result()) for future in waiting if future.done())
+    held = sum(weigh(made.result()) if made.done() else guess(item) for item, made in waiting)
     return len(waiting) <= ahead and held < budget
 
 

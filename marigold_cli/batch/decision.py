@@ -10,9 +10,17 @@ from pathlib import Path
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.plan import Job
 from marigold_cli.batch.records import Done, Failed
-from marigold_cli.batch.state import State
-from marigold_cli.errors import CollisionError, ForeignFileError, SettingsMismatchError, name_some
+from marigold_cli.batch.state import Entry, State
+from marigold_cli.errors import (
+    CollisionError,
+    ForeignFileError,
+    Kind,
+    SettingsMismatchError,
+    name_some,
+)
 from marigold_cli.files.discover import ImageRef
+
+_CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,21 @@ def refuse(decisions: Sequence[Decision], out: Path) -> None:
             f"replace ({len(rivals)} such photos); choose another --out, or --overwrite to "
             "replace it"
         )
+
+
+def is_deadly(job: Job, entry: Entry) -> bool:
+    """Whether a process died of a photo, as it is now, so often and with nothing else in flight."""
+    return entry.alone >= _CRASHES and entry.begun == (job.size, job.mtime_ns)
+
+
+def quarantine(job: Job, entry: Entry) -> Decision:
+    """Leave a photo out by name."""
+    message = (
+        f"the program died {entry.alone} times while it was working on nothing but this photo; "
+        "it is left out until the photo changes or --overwrite is given"
+    )
+    record = Failed(job.ref.name, Kind.CRASH, message, job.attempt, job.size, job.mtime_ns)
+    return Decision(job.ref, failure=record.failure, record=record)
 
 
 def find_foreign(job: Job, state: State, out: Path) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class Workplace:
     fsync: bool
     party: str | None = None  # the words that let others in beside it
 
+    def remove_unfinished(self) -> None:
+        """Leave no unfinished file of this process behind."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
 
 @dataclass(frozen=True)
 class Binding:
@@ -153,17 +157,18 @@ def occupied(out: Path, fsync: bool, party: str | None = None) -> Iterator[Workp
     hidden = out / HIDDEN
     with output_errors(out):
         _make_folders(out, fsync)
-        _make_private(hidden)
+        _make_hidden(hidden)
     with admitted(hidden / LOCK, party) as is_first:
         if is_first:
             _sweep(hidden)
         temporary = hidden / f"tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         with output_errors(out):
             temporary.mkdir(mode=0o700)
+        place = Workplace(out, temporary, fsync, party)
         try:
-            yield Workplace(out, temporary, fsync, party)
+            yield place
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            place.remove_unfinished()
 
 
 def _make_folders(out: Path, fsync: bool) -> None:
@@ -173,9 +178,9 @@ def _make_folders(out: Path, fsync: bool) -> None:
         sync_folder(folder.parent, fsync)
 
 
-def _make_private(hidden: Path) -> None:
+def _make_hidden(hidden: Path) -> None:
     with contextlib.suppress(FileExistsError):
-        hidden.mkdir(mode=0o700)
+        hidden.mkdir()  # as open to others as the umask says: they may want to know how far it is
     found = hidden.lstat()
     owners = (os.geteuid(), hidden.parent.stat().st_uid)  # a network folder may map users
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
-from marigold_cli.batch.stages import Loaded
+from marigold_cli.batch.plan import Job
+from marigold_cli.batch.stages import Loaded, Origin
+
+_PIXEL_BYTES = 6  # three colours, and a copy of them while they are turned and converted
 
 
 class Pause:
@@ -42,6 +46,34 @@ def grouped(
 def weigh_loaded(loaded: Loaded | Pause | None) -> int:
     """Memory of a photo that waits [bytes]."""
     return loaded.photo.pixels.nbytes if isinstance(loaded, Loaded) else 0
+
+
+@dataclass
+class Gauge:
+    """Guesses the memory that photos take while they are decoded, by those decoded before them.
+
+    None is believed to need more than half of the budget, so that there is always one more in the
+    making while one is predicted.
+
+    Attributes:
+        budget: For all that wait or are in the making [bytes].
+    """
+
+    budget: int
+    _swelling: float = 0.0  # bytes in memory for one of a file, at most so far; 0: unknown
+
+    def learn(self, origin: Origin) -> None:
+        """Take account of a photo that was decoded."""
+        height, width = origin.photo_size
+        swelling = _PIXEL_BYTES * height * width / max(1, origin.size)
+        self._swelling = max(self._swelling, swelling)
+
+    def guess(self, job: Job | Pause) -> float:
+        """What a photo will take [bytes]."""
+        if isinstance(job, Pause):
+            return 0.0
+        half = self.budget / 2
+        return min(half, job.size * self._swelling or half)
 
 
 def _belongs(loaded: Loaded | Pause, group: list[Loaded]) -> bool:

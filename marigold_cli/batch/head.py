@@ -148,11 +148,15 @@ class Head:
                 return DeviceError(f"worker {worker} was not heard of for {_SILENCE_S:.0f} s")
         return None
 
+    def find_at_work(self) -> tuple[int, ...]:
+        """Tell who was given orders and has not left in order: at work still, or dead."""
+        return tuple(sorted(self._hired - self._gone.keys()))
+
     def _is_awaited(self, shift: Shift) -> bool:
         """Whether there is a worker to be seen out."""
         if shift.outcome.is_short:
             return len(self._gone) < self.size
-        return bool(self._waiting or self._hired - self._gone.keys())
+        return bool(self._waiting or self.find_at_work())
 
     def _attend_or_end(self, shift: Shift, end: Callable[[], Exception | None]) -> None:
         error = end()  # asked first, so that nothing is said after it

@@ -13,6 +13,7 @@ time than the last that was read, so that the order of the times is the order of
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -25,8 +26,9 @@ from marigold_cli.batch.folder import HIDDEN
 from marigold_cli.batch.lines import from_line, to_line
 from marigold_cli.batch.lock import try_lock
 from marigold_cli.batch.records import Record
+from marigold_cli.batch.shard import in_file_name
 from marigold_cli.batch.state import State
-from marigold_cli.errors import OutputInUseError
+from marigold_cli.errors import OutputInUseError, RefusedError
 from marigold_cli.files.disk import open_plain, output_errors, read_plain, sync, sync_folder
 
 JOURNAL = "journal.jsonl"
@@ -36,7 +38,7 @@ _TICK_S = 0.001  # the resolution of a record's time
 
 def journal_of(out: Path, shard: str = "", worker: int | None = None) -> Path:
     """Where a writer's journal lies."""
-    words = [shard.replace("/", "of")] if shard else []
+    words = [in_file_name(shard)] if shard else []
     words += [] if worker is None else [f"worker{worker}"]
     return out / HIDDEN / f"journal-{'-'.join(words)}.jsonl" if words else out / JOURNAL
 
@@ -118,6 +120,7 @@ def fold(out: Path) -> State:
 
     Raises:
         ForeignFileError: something else than a plain file bears a journal's name.
+        RefusedError: this user may not read all of them.
     """
     state = State()
     lines: list[tuple[float, int, Record | None]] = []  # None: a line that cannot be read
@@ -141,11 +144,29 @@ def fold(out: Path) -> State:
 
 
 def _journals(out: Path) -> list[Path]:
-    return [*sorted(out.glob("journal*.jsonl")), *sorted(out.glob(f"{HIDDEN}/journal-*.jsonl"))]
+    """The journal of all photos, then those of shards and workers; outputs are not looked at."""
+    journals = [out / JOURNAL] if os.path.lexists(out / JOURNAL) else []
+    hidden = out / HIDDEN
+    with _permitted(hidden), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        journals += sorted(path for path in hidden.iterdir() if path.match("journal-*.jsonl"))
+    return journals
 
 
 def _read_lines(path: Path) -> Iterator[bytes]:
-    return (line for line in read_plain(path).split(b"\n") if line.strip())
+    with _permitted(path):
+        return (line for line in read_plain(path).split(b"\n") if line.strip())
+
+
+@contextlib.contextmanager
+def _permitted(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to read into an error that says what follows from it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise RefusedError(
+            f"{path}: may not be read, so what is done in this folder is not known; "
+            "have its owner change its permissions"
+        ) from error
 
 
 def _ends_torn(descriptor: int) -> bool:

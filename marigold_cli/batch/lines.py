@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from marigold_cli.batch.fields import Fields, Json
-from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
+from marigold_cli.batch.records import Done, Failed, Fits, Made, Record, Start, Void
+from marigold_cli.batch.runs import End, Run
 
 VERSION = 1
 

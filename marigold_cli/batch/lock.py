@@ -46,8 +46,8 @@ def is_held(path: Path) -> bool:
 
     To look takes the lock for a moment, so whoever finds it taken looks once more.
     """
-    try:
-        descriptor = open_plain(path, os.O_RDWR)
+    try:  # network folders want it writable; on others whoever may read it can see
+        descriptor = open_plain(path, os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)
     except (OSError, ForeignFileError):
         return False
     try:

@@ -107,7 +107,8 @@ class Outcome:
             if len(kinds) >= _HOPELESS and len(set(kinds)) == 1:
                 self.given_up = _CAUSES.get(kinds[0])
         if self.given_up is not None:
-            self.stop.ask(f"{self._count} photos failed")
+            noun = "photo" if self._count == 1 else "photos"
+            self.stop.ask(f"{self._count} {noun} failed")
 
     @property
     def _count(self) -> int:

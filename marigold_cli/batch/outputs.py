@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from marigold_cli.batch.records import OutputFile
+from marigold_cli.batch.state import Entry
+
+THREADS = 8  # network folders answer slowly, but to many at a time
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,26 @@ class Damage:
     name: str
     path: str
     kind: str
+
+
+def find_damage(
+    out: Path, entries: Mapping[str, Entry], find: Callable[[Path, OutputFile], str | None]
+) -> list[Damage]:
+    """Look at the outputs of all photos that are done, at several at a time.
+
+    Args:
+        out: The output folder.
+        entries: What its journals know, by photo.
+        find: How closely: `find_missing` or `find_altered`.
+    """
+
+    def look(known: tuple[str, Entry]) -> list[Damage]:
+        name, entry = known
+        files = entry.done.outputs if entry.done else ()
+        return [Damage(name, file.path, kind) for file in files if (kind := find(out, file))]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [damage for some in pool.map(look, entries.items()) for damage in some]
 
 
 def find_missing(out: Path, file: OutputFile) -> str | None:

@@ -25,6 +25,7 @@ from marigold_cli.batch.claims import Store
 from marigold_cli.batch.folder import HIDDEN, Workplace
 from marigold_cli.batch.plan import Job, Part, parts_of
 from marigold_cli.batch.predictor import EnsemblePredictor, Predictor
+from marigold_cli.batch.shard import in_file_name
 from marigold_cli.batch.stages import Loaded, Origin, Predicted
 from marigold_cli.depth import Floats
 from marigold_cli.errors import ImageError, Kind, UsageError
@@ -186,4 +187,4 @@ def _word(job: Job) -> str:
 
 
 def _room(shard: str) -> str:
-    return f"parts-{shard.replace('/', 'of')}" if shard else "parts"
+    return f"parts-{in_file_name(shard)}" if shard else "parts"

@@ -14,7 +14,7 @@ from marigold_cli.batch import progress
 from marigold_cli.batch.ahead import WriteBehind, map_ahead
 from marigold_cli.batch.claims import Claims, cost
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.groups import Pause, grouped, weigh_loaded
+from marigold_cli.batch.groups import Gauge, Pause, grouped, weigh_loaded
 from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.parts import Parts
 from marigold_cli.batch.plan import Job, Part
@@ -48,6 +48,7 @@ class Pipeline:
     _held: dict[Job, int] = field(default_factory=dict)  # cost of photos not yet predicted
     _lone: Job | None = None  # the next photo, if it must be alone
     _marks: dict[Job, int] = field(default_factory=dict)  # of the start records
+    _gauge: Gauge = field(default_factory=lambda: Gauge(_BUDGET))
     _units: int = field(init=False)  # members that go through the network together
 
     def __post_init__(self) -> None:
@@ -83,11 +84,13 @@ class Pipeline:
                     break
                 self._predict(group, writers)
                 for loaded in group:
+                    self._gauge.learn(loaded.origin)
                     self._held.pop(loaded.origin.job, None)
 
     def _groups(self, jobs: Iterable[Job | Pause]) -> Generator[list[Loaded], None, None]:
-        ahead = max(1, self.predictor.photos_per_call)
-        photos = map_ahead(self._load, jobs, weigh_loaded, _DECODERS, ahead, _BUDGET)
+        ahead = max(_DECODERS - 1, self.predictor.photos_per_call, 1)
+        guess = self._gauge.guess
+        photos = map_ahead(self._load, jobs, weigh_loaded, _DECODERS, ahead, _BUDGET, guess)
         return grouped(photos, self._limit)
 
     def _load(self, job: Job | Pause) -> Loaded | Pause | None:
@@ -97,14 +100,15 @@ class Pipeline:
         if self.shift.stop.is_asked or self._is_unwanted(job):
             self._held.pop(job, None)
             return None
-        start = Start(job.ref.name, self.shift.plan.fingerprint, job.alone, str(job.part or ""))
+        name, fp, part = job.ref.name, self.shift.plan.fingerprint, str(job.part or "")
+        start = Start(name, fp, job.alone, part, job.size, job.mtime_ns)
         self._marks[job] = self.journal.note(start)
         policy = DecodePolicy(self.shift.policy.max_pixels, self.predictor.long_edge)
         try:
             return load(job, policy)
         except Exception as error:
             self._held.pop(job, None)
-            self._fail(job, failure_of(job.ref.name, error))
+            self._fail(job, failure_of(name, error))
             return None
 
     def _limit(self, loaded: Loaded) -> int:
@@ -249,5 +253,6 @@ class Pipeline:
         record = Failed(
             failure.name, failure.kind, failure.message, job.attempt, job.size, job.mtime_ns
         )
+        self._marks.pop(job, None)
         self.journal.append(record)
         self.shift.tell(progress.JobFailed(failure.name, failure.kind, failure.message))

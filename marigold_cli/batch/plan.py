@@ -74,7 +74,7 @@ class Past:
         crashes: Times that a process died with one of the jobs in flight.
         units: Members of photos that fit a device together, as they found out, by device.
         latest: When the last record of the journals was written [s since 1970].
-        bad_lines: Lines of the journals that could not be read.
+        bad_lines: Lines of the journals that could not be read, since the last run ended.
     """
 
     exit_code: int | None = None

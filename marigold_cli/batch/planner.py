@@ -9,7 +9,7 @@ results, but of other settings            the run is refused
 results that are missing or altered       computed
 results of another state of the photo     computed
 results                                   skipped
-a process died of it twice, alone         left out by name
+a process died of it twice, alone         left out by name, unless it is another file by now
 a failure, and the photo is as it was     passed over with --skip-failed, or where a process died of
                                           it; else computed
 files of nobody, or of another photo      the run is refused
@@ -30,15 +30,18 @@ from marigold_cli.batch.decision import (
     find_foreign,
     find_outdated,
     find_rival,
+    is_deadly,
+    quarantine,
     refuse,
 )
 from marigold_cli.batch.failure import Failure
 from marigold_cli.batch.folder import check_binding, check_place
 from marigold_cli.batch.journal import fold
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.outputs import find_altered, find_missing
+from marigold_cli.batch.outputs import THREADS, find_altered, find_missing
 from marigold_cli.batch.plan import Job, Past, Plan, outputs_for
-from marigold_cli.batch.records import Done, Failed, Run, Void
+from marigold_cli.batch.records import Done, Void
+from marigold_cli.batch.runs import Run
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.shard import Shard, named
 from marigold_cli.batch.state import Entry, State, Stint
@@ -46,9 +49,6 @@ from marigold_cli.batch.versions import versions
 from marigold_cli.errors import ImageError, Kind, RefusedError
 from marigold_cli.files.discover import Discovery, ImageRef
 from marigold_cli.files.source import read_source, stat_photo, trusted_time
-
-_CRASHES = 2  # a photo that a process died of so often, with nothing else in flight, is left out
-_THREADS = 8  # network folders answer slowly, but to many at a time
 
 
 def make_plan(
@@ -86,7 +86,7 @@ def make_plan(
     if shard:
         found = replace(found, photos=tuple(ref for ref in found.photos if shard.takes(ref)))
     planner = _Planner(state, settings, fingerprint(settings), out, policy, named(shard), run_id)
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         decisions = list(pool.map(planner.decide, found.photos))
         are_whole = list(pool.map(planner.has_results, others))
     refuse(decisions, out)
@@ -139,8 +139,8 @@ class _Planner:
             decision = self._decide_done(job, entry.done)
             rival = find_rival(decision.job, self.state) if decision.job else ""
             return replace(decision, rival=rival)
-        if entry.alone >= _CRASHES:
-            return self._quarantine(job, entry)
+        if is_deadly(job, entry):
+            return quarantine(job, entry)
         if entry.failed and not self._may_retry(job, entry):
             return Decision(ref, failure=entry.failed.failure)
         is_begun = self.fingerprint in entry.fingerprints  # killed between files and record
@@ -154,8 +154,8 @@ class _Planner:
 
     def _decide_anew(self, job: Job, entry: Entry) -> Decision:
         """What becomes of a photo whatever is there, but for what this overwrite has made."""
-        if (self.is_same_run or self.made_anew is not None) and entry.alone >= _CRASHES:
-            return self._quarantine(job, entry)
+        if (self.is_same_run or self.made_anew is not None) and is_deadly(job, entry):
+            return quarantine(job, entry)
         if entry.done and job.ref.name in (self.made_anew or ()):
             return self._decide_done(job, entry.done)
         is_foreign = job.reason == "new" and find_foreign(job, self.state, self.out)
@@ -178,14 +178,6 @@ class _Planner:
             size=size,
             mtime_ns=mtime_ns,
         )
-
-    def _quarantine(self, job: Job, entry: Entry) -> Decision:
-        message = (
-            f"the program died {entry.alone} times while it was working on nothing but this photo; "
-            "it is left out until the photo changes or --overwrite is given"
-        )
-        record = Failed(job.ref.name, Kind.CRASH, message, job.attempt, job.size, job.mtime_ns)
-        return Decision(job.ref, failure=record.failure, record=record)
 
     def _decide_done(self, job: Job, done: Done) -> Decision:
         if done.fp != self.fingerprint:
@@ -256,5 +248,5 @@ class _Planner:
             crashes=sum(self._entry(job.ref).crashes for job in jobs),
             units=self.state.units_under(self.fingerprint),
             latest=self.state.latest,
-            bad_lines=self.state.bad_lines,
+            bad_lines=sum(stint.bad_lines for stint in self.state.stints.values()),
         )

@@ -70,6 +70,11 @@ def units_of(predictor: Predictor) -> int:
     return predictor.units if isinstance(predictor, EnsemblePredictor) else 1
 
 
+def tell_device(predictor: Predictor) -> str:
+    """What computes, and how exactly: "cuda:0 float16"."""
+    return f"{predictor.device} {predictor.dtype}"
+
+
 def name_device(device: str) -> str:
     """A device in a journal that several machines may write: the host's name before its own."""
     return f"{platform.node()} {device}"

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from marigold_cli.batch.folder import Workplace, has_leftovers, occupied
 from marigold_cli.batch.options import RunOptions
@@ -97,8 +98,8 @@ def _run(
 
 
 def _go(outcome: Outcome, place: Workplace, crew: Crew, tell: _Announcer) -> None:
-    tell.first = outcome
-    shift = Shift(outcome.plan, outcome.policy, place, outcome.stop, outcome, tell)
+    counted = partial(tell, first=outcome)
+    shift = Shift(outcome.plan, outcome.policy, place, outcome.stop, outcome, counted)
     if outcome.plan.jobs and not outcome.stop.is_asked:
         crew.work(shift)
     else:
@@ -124,7 +125,7 @@ def _warnings(plan: Plan) -> list[str]:
     ]
     if plan.past.bad_lines:
         warnings.append(
-            f"{plan.past.bad_lines} lines of the journal are torn or damaged; "
+            f"torn or damaged lines in the journal: {plan.past.bad_lines}; "
             "what only they knew is computed again"
         )
     changed = changes(plan.past.versions)
@@ -154,21 +155,17 @@ def _summarise(outcome: Outcome, seconds: float) -> Summary:
 
 
 class _Announcer:
-    """Passes events on, one at a time; an observer that fails costs the display, not the run.
-
-    Attributes:
-        first: Hears them before the observer does.
-    """
+    """Passes events on, one at a time; an observer that fails costs the display, not the run."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer: Observer | None = observer
         self._lock = threading.Lock()
-        self.first: Outcome | None = None
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, first: Outcome | None = None) -> None:
+        """Tell of an event; what counts the jobs of this shift hears of it first."""
         with self._lock:
-            if self.first:
-                self.first.observe(event)
+            if first:
+                first.observe(event)
             if self._observer is None:
                 return
             try:

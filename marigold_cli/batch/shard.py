@@ -83,6 +83,11 @@ def named(shard: Shard | None) -> str:
     return "" if shard is None else str(shard)
 
 
+def in_file_name(shard: str) -> str:
+    """A named shard as a part of a file's name: "3of8"."""
+    return shard.replace("/", "of")
+
+
 def siblings(shard: str) -> list[str]:
     """All parts of the split that a named shard is of; the whole is its only part."""
     if not shard:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from marigold_cli.batch.fields import Json
 from marigold_cli.batch.folder import Workplace, bind
 from marigold_cli.batch.journal import Journal, journal_of
 from marigold_cli.batch.options import Policy
@@ -17,7 +18,7 @@ from marigold_cli.batch.outcome import Outcome
 from marigold_cli.batch.parts import clear
 from marigold_cli.batch.plan import Plan
 from marigold_cli.batch.progress import Event, StatusAsked, StopAsked
-from marigold_cli.batch.records import End, Run
+from marigold_cli.batch.runs import End, Run
 from marigold_cli.batch.signals import Stop, listening
 from marigold_cli.batch.versions import changes, versions
 from marigold_cli.errors import ExitCode, MarigoldError
@@ -34,6 +35,8 @@ class Shift:
         stop: Whether to go on.
         outcome: What came of it so far.
         tell: Hears every event.
+        find_at_work: Tells which workers have not come to an end; when the run has, they are lost.
+        hurry_s: Photos in flight get no more after a signal: who sent it will kill [s].
     """
 
     plan: Plan
@@ -42,6 +45,8 @@ class Shift:
     stop: Stop
     outcome: Outcome
     tell: Callable[[Event], None]
+    find_at_work: Callable[[], tuple[int, ...]] = lambda: ()
+    hurry_s: float = math.inf
 
     @contextlib.contextmanager
     def recorded(self, device: str) -> Iterator[Journal]:
@@ -59,7 +64,13 @@ class Shift:
         path = journal_of(self.place.root, self.plan.shard)
         with Journal(path, self.place.fsync, self.plan.past.latest) as journal:
             self._begin(journal, device)
-            with self._steered(journal):
+            with listening(
+                self.stop,
+                on_stop=lambda: self.tell(StopAsked(str(self.stop.reason))),
+                on_status=lambda: self.tell(StatusAsked()),
+                on_abort=lambda: self.bid_farewell(journal),
+                grace_s=self.hurry_s,
+            ):
                 try:
                     yield journal
                 except MarigoldError as error:
@@ -68,9 +79,14 @@ class Shift:
                     self.tell(StopAsked(str(self.stop.reason)))
             self._end(journal)
 
+    def bid_farewell(self, journal: Journal) -> None:
+        """Write the end into a journal and leave no files: the process ends at once."""
+        journal.leave(End(int(ExitCode.STOPPED), signal=self.stop.signal, lost=self.find_at_work()))
+        self.place.remove_unfinished()
+
     def _begin(self, journal: Journal, device: str) -> None:
         plan = self.plan
-        about = {
+        about: dict[str, Json] = {
             "host": platform.node(),
             "python": platform.python_version(),
             "device": device,
@@ -81,7 +97,7 @@ class Shift:
             jobs=len(plan.jobs),
             versions=versions(),
             settings=plan.settings.to_dict(),
-            about={**about},
+            about=about,
             shard=plan.shard,
             id=plan.run_id,
             total=plan.total,
@@ -96,22 +112,6 @@ class Shift:
             clear(self.place.root, plan.shard)
         bind(self.place, plan.settings, self.policy.overwrite)
 
-    @contextlib.contextmanager
-    def _steered(self, journal: Journal) -> Iterator[None]:
-        """Put the block under the hand of signals."""
-
-        def last_words() -> None:
-            journal.leave(End(code=int(ExitCode.STOPPED), signal=self.stop.signal))
-            shutil.rmtree(self.place.temporary, ignore_errors=True)
-
-        with listening(
-            self.stop,
-            on_stop=lambda: self.tell(StopAsked(str(self.stop.reason))),
-            on_status=lambda: self.tell(StatusAsked()),
-            on_abort=last_words,
-        ):
-            yield
-
     def _end(self, journal: Journal) -> None:
         outcome, plan = self.outcome, self.plan
         end = End(
@@ -121,6 +121,7 @@ class Shift:
             failed=len(outcome.failures),
             signal=self.stop.signal,
             unread=plan.unread,
+            lost=self.find_at_work(),
         )
         with contextlib.suppress(MarigoldError):  # a full disk has no room for this line either
             journal.append(end)

@@ -11,6 +11,7 @@ they work while the main thread is deep in a long computation.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -45,21 +46,26 @@ class Stop:
     def __init__(self, grace_s: float, max_time_s: float | None = None) -> None:
         self._grace_s = grace_s
         self._limit = None if max_time_s is None else time.monotonic() + max_time_s
-        self._since: float | None = None
+        self._end: float | None = None
         self.signal: int | None = None
         self.reason: str | None = None
 
     def ask(self, reason: str) -> None:
         """Ask for a stop; the first reason is remembered."""
-        if self._since is None:
-            self.reason, self._since = reason, time.monotonic()
+        if self._end is None:
+            self.reason, self._end = reason, time.monotonic() + self._grace_s
+
+    def hurry(self, grace_s: float) -> None:
+        """Leave photos in flight no more than so long from now, once a stop was asked for [s]."""
+        if self._end is not None:
+            self._end = min(self._end, time.monotonic() + grace_s)
 
     @property
     def is_asked(self) -> bool:
         """Whether no further photo may begin."""
         if self._limit is not None and time.monotonic() >= self._limit:
             self.ask(_LATE)
-        return self._since is not None
+        return self._end is not None
 
     @property
     def is_late(self) -> bool:
@@ -69,9 +75,9 @@ class Stop:
     @property
     def grace(self) -> float | None:
         """How long photos in flight may still take [s]; None: as long as they need."""
-        if not self.is_asked or self._since is None:
+        if not self.is_asked or self._end is None:
             return None
-        return max(0.0, self._since + self._grace_s - time.monotonic())
+        return max(0.0, self._end - time.monotonic())
 
     def check(self) -> None:
         """Raise `Dropped` when the grace time is over."""
@@ -107,6 +113,7 @@ def listening(
     on_stop: Callable[[], None],
     on_status: Callable[[], None],
     on_abort: Callable[[], None],
+    grace_s: float = math.inf,
 ) -> Iterator[None]:
     """Let signals steer a run; does nothing outside of the main thread.
 
@@ -115,11 +122,12 @@ def listening(
         on_stop: Called then, in a thread of its own.
         on_status: Called on USR1, likewise.
         on_abort: Last words before the process ends at once; must be short and take no lock.
+        grace_s: Photos in flight get no more after a signal: who sent it will kill [s].
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ear = _Ear(stop, on_stop, on_status, on_abort)
+    ear = _Ear(stop, on_stop, on_status, on_abort, grace_s)
     with ear.open():
         yield
 
@@ -133,8 +141,9 @@ class _Ear:
         on_stop: Callable[[], None],
         on_status: Callable[[], None],
         on_abort: Callable[[], None],
+        grace_s: float,
     ) -> None:
-        self._stop, self._on_abort = stop, on_abort
+        self._stop, self._on_abort, self._grace_s = stop, on_abort, grace_s
         self._on_stop, self._on_status = on_stop, on_status
         self._last = 0.0
         self._heralds: list[threading.Thread] = []
@@ -180,6 +189,7 @@ class _Ear:
             self._last = time.monotonic()
             self._stop.signal = number  # also when something else had asked for a stop before
             self._stop.ask(signal.Signals(number).name)
+            self._stop.hurry(self._grace_s)
             self._announce(self._on_stop)
         elif number in STOPPING and time.monotonic() - self._last >= _DEBOUNCE_S:
             self._abort(number)

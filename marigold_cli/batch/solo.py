@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from marigold_cli.batch.claims import InOrder
 from marigold_cli.batch.opening import load_model
 from marigold_cli.batch.pipeline import Pipeline
-from marigold_cli.batch.predictor import Predictor
+from marigold_cli.batch.predictor import Predictor, tell_device
 from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.watchdog import watched
 
@@ -23,6 +23,5 @@ class Solo:
         """Do all jobs. The model is loaded first: one that cannot be leaves no trace."""
         predictor = load_model(self.open_predictor, shift.plan.settings, shift.tell)
         claims = InOrder(shift.plan.jobs)
-        device = f"{predictor.device} {predictor.dtype}"
-        with shift.recorded(device) as journal, watched(shift) as mine:
+        with shift.recorded(tell_device(predictor)) as journal, watched(shift) as mine:
             Pipeline(mine, predictor, claims, journal).run()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from marigold_cli.batch.failure import Failure
-from marigold_cli.batch.records import Done, End, Failed, Fits, Made, Record, Run, Start, Void
+from marigold_cli.batch.records import Done, Failed, Fits, Made, Record, Start, Void
+from marigold_cli.batch.runs import End, Run
 from marigold_cli.batch.shard import siblings
 from marigold_cli.errors import ExitCode
 
@@ -26,6 +27,7 @@ class Entry:
         attempts: Failures since the last completion.
         crashes: Times that a process died while it was in flight, since it was last finished.
         alone: How many of these nothing else was in flight, so that they are its own doing.
+        begun: Size and time of change of the file that these deaths are counted for.
     """
 
     done: Done | None = None
@@ -35,6 +37,7 @@ class Entry:
     attempts: int = 0
     crashes: int = 0
     alone: int = 0
+    begun: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -46,12 +49,14 @@ class Stint:
         end: How it ended; None: it goes on, or died.
         finished: Photos that came to an end in it, good or bad.
         begun: Photos that were begun since its beginning was last recorded.
+        bad_lines: Lines since then that could not be read; none once it has ended.
     """
 
     run: Run
     end: End | None = None
     finished: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
+    bad_lines: int = 0
 
     @property
     def code(self) -> int:
@@ -139,8 +144,7 @@ class State:
         """Fold one record; None: a line that cannot be read."""
         match record:
             case None:
-                self.bad_lines += 1
-                self._acquit(writer)  # a full disk or a loss of power tears lines, never a photo
+                self._skip_line(writer)
             case Run():
                 self._crash(self._in_flight(writer))
                 self._begin(record, writer)
@@ -168,10 +172,15 @@ class State:
         before = self.stints.pop(run.shard, None)
         split = siblings(run.shard)
         self.stints = {shard: stint for shard, stint in self.stints.items() if shard in split}
-        stint = self.stints[run.shard] = Stint(run)
-        if before and before.goes_on_in(run):
-            stint.finished = before.finished
+        finished = before.finished if before and before.goes_on_in(run) else set()
+        self.stints[run.shard] = Stint(run, finished=finished)
         self.aside = set(run.aside)
+
+    def _skip_line(self, writer: int) -> None:
+        self.bad_lines += 1
+        if stint := self._stint(writer):
+            stint.bad_lines += 1
+        self._acquit(writer)  # a full disk or a loss of power tears lines, never a photo
 
     def _stint(self, writer: int) -> Stint | None:
         run = self._writers.get(writer)
@@ -180,8 +189,9 @@ class State:
     def _end(self, end: End, writer: int) -> None:
         stint = self._stint(writer)
         if stint and self._writers[writer].worker is None:
-            stint.end = end
-            self._acquit(*self._crew(stint.run.shard))  # the end of a run is that of its workers
+            stint.end, stint.bad_lines = end, 0
+            crew = self._crew(stint.run.shard)  # the end of a run is that of its workers
+            self._acquit(*(one for one in crew if self._writers[one].worker not in end.lost))
 
     def _conclude(self, record: Done | Failed, writer: int) -> None:
         if isinstance(record, Done):
@@ -218,12 +228,15 @@ class State:
         if isinstance(record, Made):
             self._flights.pop(flight, None)
             return
-        self.entry(record.input).fingerprints.add(record.fp)
+        entry = self.entry(record.input)
+        entry.fingerprints.add(record.fp)
         if stint := self._stint(writer):
             stint.begun.add(record.input)
         if self._flights.get(flight, (writer, True))[0] != writer:
             self._crash([flight])  # it is given to another only when its first worker is dead
         self._flights[flight] = (writer, record.alone)
+        if entry.begun != (record.size, record.mtime_ns):
+            entry.begun, entry.crashes, entry.alone = (record.size, record.mtime_ns), 0, 0
 
     def _crash(self, flights: Sequence[_Flight]) -> None:
         """Count one death for each photo, however many workers had parts of it in flight."""
@@ -237,8 +250,7 @@ class State:
             entry.alone += alone
 
     def _acquit(self, *writers: int) -> None:
-        for flight in self._in_flight(*writers):
-            del self._flights[flight]
+        self._flights = {one: its for one, its in self._flights.items() if its[0] not in writers}
 
     def _in_flight(self, *writers: int) -> list[_Flight]:
         return [flight for flight, (whose, _) in self._flights.items() if whose in writers]

@@ -10,8 +10,8 @@ from marigold_cli.batch.fields import Json
 from marigold_cli.batch.folder import HIDDEN, LOCK, read_binding
 from marigold_cli.batch.journal import fold
 from marigold_cli.batch.lock import is_held
-from marigold_cli.batch.outputs import Damage, find_missing
-from marigold_cli.batch.records import End
+from marigold_cli.batch.outputs import Damage, find_damage, find_missing
+from marigold_cli.batch.runs import End
 from marigold_cli.batch.state import State
 from marigold_cli.errors import ExitCode, NoInputError
 
@@ -63,22 +63,17 @@ def read_status(out: Path) -> Status:
     is_running = is_held(out / HIDDEN / LOCK)  # asked first: its end is recorded before it leaves
     state, binding = fold_known(out), read_binding(out)
     entries = state.counted
-    done = {name: entry.done for name, entry in entries.items() if entry.done}
-    damaged = [
-        Damage(name, file.path, kind)
-        for name, record in done.items()
-        for file in record.outputs
-        if (kind := find_missing(out, file))
-    ]
+    done = sum(entry.done is not None for entry in entries.values())
+    damaged = find_damage(out, entries, find_missing)
     failed = tuple(entry.failed.failure for entry in entries.values() if entry.failed)
     open_ends = [name for name, one in entries.items() if not one.done and not one.failed]
     return Status(
-        done=len(done) - len({damage.name for damage in damaged}),
+        done=done - len({damage.name for damage in damaged}),
         damaged=tuple(damaged),
         failed=(*state.unread, *failed),
         unfinished=tuple(open_ends),
         aside=tuple(sorted(state.aside)),
-        total=_total(state, len(done) + len(failed)),
+        total=_total(state, done + len(failed)),
         remaining=sum(stint.remaining for stint in state.stints.values()),
         fingerprint=binding.fingerprint if binding else None,
         settings=binding.settings if binding else {},

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from marigold_cli.batch.folder import read_binding
-from marigold_cli.batch.outputs import Damage, find_altered
+from marigold_cli.batch.outputs import Damage, find_altered, find_damage
 from marigold_cli.batch.state import State
 from marigold_cli.batch.status import fold_known
-
-_THREADS = 8
 
 
 def verify(out: Path) -> list[Damage]:
@@ -21,19 +18,7 @@ def verify(out: Path) -> list[Damage]:
         NoInputError: there is no journal.
     """
     state, binding = fold_known(out), read_binding(out)
-    outputs = [
-        (name, file)
-        for name, entry in state.counted.items()
-        if entry.done
-        for file in entry.done.outputs
-    ]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        kinds = pool.map(lambda output: find_altered(out, output[1]), outputs)
-        damaged = [
-            Damage(name, file.path, kind)
-            for (name, file), kind in zip(outputs, kinds, strict=True)
-            if kind
-        ]
+    damaged = find_damage(out, state.counted, find_altered)
     bound_to = binding.fingerprint if binding else None
     return [*damaged, *_other_settings(state, bound_to), *_stale(state, out)]
 

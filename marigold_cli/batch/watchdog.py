@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,7 +59,7 @@ def _end(shift: Shift, what: str) -> NoReturn:
     herald = threading.Thread(target=shift.tell, args=(words,), daemon=True)
     herald.start()
     herald.join(_FAREWELL_S)
-    shutil.rmtree(shift.place.temporary, ignore_errors=True)
+    shift.place.remove_unfinished()
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # of gigabytes that nobody would read
     os.abort()

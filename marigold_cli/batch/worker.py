@@ -9,9 +9,9 @@ import contextlib
 import logging
 import os
 import platform
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from marigold_cli.batch.claims import Shared, Store
 from marigold_cli.batch.fields import Json
@@ -25,9 +25,9 @@ from marigold_cli.batch.outcome import Outcome
 from marigold_cli.batch.parts import Parts
 from marigold_cli.batch.pipeline import Pipeline
 from marigold_cli.batch.plan import Plan
-from marigold_cli.batch.predictor import Predictor, units_of
+from marigold_cli.batch.predictor import Predictor, tell_device, units_of
 from marigold_cli.batch.progress import FromWorker
-from marigold_cli.batch.records import End, Run
+from marigold_cli.batch.runs import End, Run
 from marigold_cli.batch.settings import Settings, fingerprint
 from marigold_cli.batch.shift import DeadWorkerError, Shift
 from marigold_cli.batch.signals import Stop, listening, tidy
@@ -60,12 +60,12 @@ def take_part(
         The signal that stopped it; None: there was none.
     """
     me = f"worker {worker} on {platform.node()}"
-    link, stop = Link(store, worker), Stop(min(options.policy.grace_s, _GRACE_S))
+    link, stop = Link(store, worker), Stop(options.policy.grace_s)
     with link.open():
         try:
             settings, open_predictor = choose()
             predictor = load_model(open_predictor, settings, link.say)
-            if orders := link.arrive(_device(predictor), units_of(predictor)):
+            if orders := link.arrive(tell_device(predictor), units_of(predictor)):
                 _check(orders, settings)
                 plan = Plan((), (), (), settings, orders.fingerprint, shard=orders.shard)
                 outcome = Outcome(plan, options.policy, stop)
@@ -95,9 +95,10 @@ class Leader:
 
     def work(self, shift: Shift) -> None:
         """Do what the others leave, and see them out."""
+        shift = replace(shift, find_at_work=self.head.find_at_work, hurry_s=_GRACE_S)
         mine = replace(shift, tell=lambda event: shift.tell(FromWorker(0, event)))
         predictor = load_model(self.open_predictor, shift.plan.settings, mine.tell)
-        with shift.recorded(_device(predictor)) as journal:
+        with shift.recorded(tell_device(predictor)) as journal:
             orders = self.head.order(shift, journal, units_of(predictor))
             with self.head.attending(shift), _recorded(mine, 0, orders) as own:
                 try:
@@ -136,20 +137,17 @@ def _recorded(shift: Shift, worker: int, orders: Orders) -> Iterator[Journal]:
 
 @contextlib.contextmanager
 def _steered(shift: Shift, link: Link, journal: Journal) -> Iterator[None]:
-    """Put the block under the hand of signals and of the head."""
-
-    def last_words() -> None:
-        journal.leave(End(int(ExitCode.STOPPED), signal=shift.stop.signal))
-        shutil.rmtree(shift.place.temporary, ignore_errors=True)
-
-    def keep_quiet() -> None:
-        """The head tells it."""
-
+    """Put the block under the hand of signals and of the head, which tells of both."""
+    last_words = partial(shift.bid_farewell, journal)
     with (
         link.heeding(shift.stop, last_words),
-        listening(shift.stop, on_stop=keep_quiet, on_status=keep_quiet, on_abort=last_words),
+        listening(shift.stop, _keep_quiet, _keep_quiet, last_words, _GRACE_S),
     ):
         yield
+
+
+def _keep_quiet() -> None:
+    """Leave it to the head to tell."""
 
 
 def _check(orders: Orders, settings: Settings) -> None:
@@ -158,7 +156,3 @@ def _check(orders: Orders, settings: Settings) -> None:
             f"{platform.node()}: the model or the settings here are not those of the run; "
             "see that all machines have the same model and precision (--dtype)"
         )
-
-
-def _device(predictor: Predictor) -> str:
-    return f"{predictor.device} {predictor.dtype}"

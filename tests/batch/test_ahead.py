@@ -38,14 +38,21 @@ def test_no_more_is_made_ahead_than_allowed(ahead):
         assert len(counter.begun) <= taken + ahead
 
 
-@pytest.mark.parametrize(("weights", "has_room"), [([], True), ([40], True), ([40, 40], False)])
-def test_nothing_is_begun_while_what_waits_is_heavy(weights, has_room):
-    waiting: deque[Future[int]] = deque(Future() for _ in weights)
-    for future, weight in zip(waiting, weights, strict=True):
-        future.set_result(weight)
-    waiting.append(Future())  # not ready, so of unknown weight
+@pytest.mark.parametrize(
+    ("made", "making", "has_room"),
+    [
+        ([], [0], True), ([40], [0], True), ([40, 40], [0], False), ([40], [9], True),
+        ([40], [10], False), ([], [25], True), ([], [25, 25], False),
+    ],
+)  # fmt: skip
+def test_nothing_is_begun_while_what_waits_or_is_made_is_heavy(made, making, has_room):
+    waiting: deque[tuple[int, Future[int]]] = deque()
+    for weight in made:
+        waiting.append((1000, Future()))
+        waiting[-1][1].set_result(weight)
+    waiting.extend((guessed, Future()) for guessed in making)
 
-    assert _has_room(waiting, weigh=int, ahead=5, budget=50) == has_room
+    assert _has_room(waiting, weigh=int, guess=float, ahead=5, budget=50) == has_room
 
 
 def test_leaving_early_makes_nothing_more():

@@ -32,12 +32,13 @@ def test_a_folder_is_made_with_its_parents_and_bound(studio):
     out = studio.out / "deep" / "er"
 
     with occupied(out, fsync=True) as place:
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (place.temporary, out)]
         bind(place, studio.settings(), overwrite=False)
 
     assert read_binding(out).fingerprint == fingerprint(studio.settings())
     assert json.loads((out / "marigold.json").read_bytes())["settings"]["steps"] == 2
     assert [path.name for path in (out / ".marigold").iterdir()] == ["lock"]
-    assert stat.S_IMODE((out / ".marigold").stat().st_mode) == 0o700
+    assert modes == [0o700, stat.S_IMODE((out / ".marigold").stat().st_mode)]
 
 
 def test_the_binding_may_be_read_by_others_as_the_umask_says(studio):

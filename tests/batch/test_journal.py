@@ -10,10 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marigold_cli.batch.journal import Journal, fold
+from marigold_cli.batch.folder import occupied
+from marigold_cli.batch.journal import Journal, fold, journal_of
 from marigold_cli.batch.lines import from_line, to_line
-from marigold_cli.batch.records import Done, End, Failed, Made, OutputFile, Run, Start, Void
-from marigold_cli.errors import ForeignFileError, OutputError
+from marigold_cli.batch.records import Done, Failed, Made, OutputFile, Start, Void
+from marigold_cli.batch.runs import End, Run
+from marigold_cli.batch.shard import Shard
+from marigold_cli.batch.status import read_status
+from marigold_cli.errors import ForeignFileError, OutputError, RefusedError
 
 NAMES = st.binary(min_size=1, max_size=40).map(os.fsdecode)
 
@@ -30,12 +34,19 @@ def write(out: Path, *records, name: str = "journal.jsonl") -> None:
             journal.append(record)
 
 
+def worker(out: Path, number: int) -> Path:
+    """The journal of a worker, in a folder that is there."""
+    path = journal_of(out, worker=number)
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
 @given(NAMES)
 def test_every_file_name_comes_back_from_one_line_of_ascii(name):
     for record in (
         done(name),
         Failed(name, "format", name, 1, 2, 3),
-        Start(name, "f", True, "0-2"),
+        Start(name, "f", True, "0-2", 5, 6),
         Made(name, "0-2"),
     ):
         line = to_line(record, at=1.5)
@@ -111,7 +122,7 @@ def test_records_and_fields_of_later_versions_are_ignored(tmp_path):
 def test_all_journals_of_a_folder_are_folded_in_the_order_of_their_time(tmp_path):
     early, late = to_line(done("a", "1"), 100.0), to_line(done("a", "2"), 200.0)
     (tmp_path / "journal.jsonl").write_bytes(late)
-    (tmp_path / "journal.r1.jsonl").write_bytes(early + to_line(done("b"), 150.0))
+    worker(tmp_path, 1).write_bytes(early + to_line(done("b"), 150.0))
 
     entries = fold(tmp_path).entries
 
@@ -169,6 +180,68 @@ def test_journals_of_workers_are_folded_with_that_of_their_head(tmp_path):
     assert {name for name, one in fold(tmp_path).entries.items() if one.done} == {"a", "b"}
 
 
+def test_outputs_are_not_listed_and_a_user_s_own_journal_is_left_alone(tmp_path, monkeypatch):
+    write(tmp_path, RUN, done("a"))
+    write(tmp_path, done("b"), name="journal_2025.jsonl")
+    listed = []
+    for name in ("listdir", "scandir"):
+        real = getattr(os, name)
+        spy = lambda path, real=real: listed.append(Path(path)) or real(path)  # noqa: E731
+        monkeypatch.setattr(os, name, spy)
+
+    state = fold(tmp_path)
+
+    assert list(state.entries) == ["a"]
+    assert tmp_path not in listed
+
+
+def as_another_user(studio, look) -> int:
+    """Run a function in the studio as a user who owns nothing there, if we may become one."""
+    os.chdir(studio.root)
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    look()
+    return 0
+
+
+@pytest.fixture
+def of_a_shard(studio):
+    """Results of a shard, its journal in the hidden folder, where others may look."""
+    studio.shard = Shard(1, 2)
+    for seed in range(6):
+        studio.shoot(f"{seed}.png", seed)
+    umask = os.umask(0o022)
+    studio.run()
+    os.umask(umask)
+    studio.root.chmod(0o755)
+    return studio
+
+
+def test_another_user_is_told_how_far_the_runs_came(of_a_shard, child):
+    with occupied(of_a_shard.out, fsync=False):
+        own = read_status(of_a_shard.out)
+
+        def look() -> None:
+            assert read_status(Path("depths")) == own
+
+        code = child(lambda: as_another_user(of_a_shard, look))
+
+    assert (code, own.done > 0, own.is_running) == (0, True, True)
+
+
+@pytest.mark.parametrize("closed", [".marigold", ".marigold/journal-1of2.jsonl"])
+def test_who_may_not_read_the_journals_is_told_so(of_a_shard, child, closed):
+    (of_a_shard.out / closed).chmod(0)
+
+    def look() -> None:
+        with pytest.raises(RefusedError, match=f"{closed}: may not be read"):
+            fold(Path("depths"))
+
+    code = child(lambda: as_another_user(of_a_shard, look))
+    (of_a_shard.out / closed).chmod(0o755)
+    assert code == 0
+
+
 def lines(*told) -> bytes:
     return b"".join(to_line(record, at) for at, record in told)
 
@@ -176,14 +249,14 @@ def lines(*told) -> bytes:
 def test_a_photo_is_in_flight_with_one_worker_only(tmp_path):
     """Worker 1 died with it; worker 0 got it next and finished it."""
     (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN), (5, RUN)))
-    (tmp_path / "journal.w0.jsonl").write_bytes(
+    worker(tmp_path, 0).write_bytes(
         lines((6, Run("f", 0, {}, worker=0)), (7, Start("a", "f", True)), (8, done("a")))
     )
-    (tmp_path / "journal.w1.jsonl").write_bytes(
+    worker(tmp_path, 1).write_bytes(
         lines((2, Run("f", 0, {}, worker=1)), (3, Start("a", "f", True)))
     )
     before = fold(tmp_path).entries["a"]
-    (tmp_path / "journal.w0.jsonl").write_bytes(
+    worker(tmp_path, 0).write_bytes(
         lines((6, Run("f", 0, {}, worker=0)), (7, Start("a", "f", True)))
     )
 
@@ -197,10 +270,10 @@ def two_workers(out: Path, *seconds) -> None:
     """Worker 0 has made a part of a photo and has another in hand; worker 1 does as told."""
     (out / "journal.jsonl").write_bytes(lines((1, RUN)))
     first, then = Start("a", "f", True, "0-2"), Start("a", "f", True, "2-4")
-    (out / "journal.w0.jsonl").write_bytes(
+    worker(out, 0).write_bytes(
         lines((2, Run("f", 0, {}, worker=0)), (3, first), (4, Made("a", "0-2")), (5, then))
     )
-    (out / "journal.w1.jsonl").write_bytes(lines((2, Run("f", 0, {}, worker=1)), *seconds))
+    worker(out, 1).write_bytes(lines((2, Run("f", 0, {}, worker=1)), *seconds))
 
 
 def test_workers_that_die_together_over_one_photo_are_one_death(tmp_path):
@@ -225,27 +298,58 @@ def test_no_part_is_in_flight_once_its_photo_is_done(tmp_path):
 
 def test_a_part_that_is_made_is_no_longer_in_flight(tmp_path):
     two_workers(tmp_path)
-    with (tmp_path / "journal.w0.jsonl").open("ab") as journal:
+    with worker(tmp_path, 0).open("ab") as journal:
         journal.write(lines((6, Made("a", "2-4"))))
 
     assert fold(tmp_path).entries["a"].crashes == 0
 
 
-def test_the_end_of_a_run_acquits_its_workers(tmp_path):
-    (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN), (5, End(75))))
-    (tmp_path / "journal.w0.jsonl").write_bytes(
-        lines((2, Run("f", 0, {}, worker=0)), (3, Start("a", "f", True)))
+@pytest.mark.parametrize(
+    ("end", "later", "crashes"),
+    [
+        (End(75), [], 0),
+        (End(75, lost=(1,)), [], 0),
+        (End(75, lost=(0,)), [], 1),
+        (End(75, lost=(0,)), [(6, End(0))], 0),
+    ],
+)
+def test_the_end_of_a_run_acquits_its_workers_but_those_it_has_lost(tmp_path, end, later, crashes):
+    """A worker that is at work still writes an end of its own, be it later."""
+    (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN), (5, end)))
+    worker(tmp_path, 0).write_bytes(
+        lines((2, Run("f", 0, {}, worker=0)), (3, Start("a", "f", True)), *later)
     )
 
     state = fold(tmp_path)
+    with (tmp_path / "journal.jsonl").open("ab") as journal:
+        journal.write(lines((9, RUN)))
+    next_run = fold(tmp_path)
 
-    assert state.entries["a"].crashes == 0
+    assert (state.entries["a"].crashes, next_run.entries["a"].alone) == (crashes, crashes)
     assert [end.code for end in state.ends] == [75]
+
+
+def test_journals_of_an_earlier_version_know_of_no_lost_workers_and_no_sizes(tmp_path):
+    old = [b'{"v":1,"ev":"start","at":1.0,"input":"a","fp":"f","alone":true,"part":""}']
+    old.append(b'{"v":1,"ev":"end","at":2.0,"code":75}')
+
+    records = [from_line(line)[0] for line in old]
+
+    assert records == [Start("a", "f", True), End(75)]
+
+
+def test_deaths_are_not_counted_against_another_file_of_the_same_name(tmp_path):
+    first, anew = Start("a", "f", True, size=5, mtime_ns=6), Start("a", "f", True, "", 7, 8)
+
+    write(tmp_path, RUN, first, RUN, first, RUN, anew)
+    entry = fold(tmp_path).entries["a"]
+
+    assert (entry.crashes, entry.alone, entry.begun) == (1, 1, (7, 8))
 
 
 def test_a_worker_s_end_is_not_the_run_s(tmp_path):
     (tmp_path / "journal.jsonl").write_bytes(lines((1, RUN)))
-    (tmp_path / "journal.w0.jsonl").write_bytes(lines((2, Run("f", 0, {}, worker=0)), (3, End(0))))
+    worker(tmp_path, 0).write_bytes(lines((2, Run("f", 0, {}, worker=0)), (3, End(0))))
 
     assert fold(tmp_path).ends == [None]
 
@@ -257,7 +361,7 @@ def test_who_has_read_the_journals_writes_no_earlier_time(tmp_path, monkeypatch)
         journal.append(done("a"))
     state = fold(tmp_path)
 
-    with Journal(tmp_path / "journal-2.jsonl", fsync=False, after=state.latest) as journal:
+    with Journal(worker(tmp_path, 0), fsync=False, after=state.latest) as journal:
         monkeypatch.setattr(time, "time", lambda: 3600.0)
         journal.append(Void("a"))
 

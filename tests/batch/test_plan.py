@@ -425,6 +425,23 @@ def test_an_overwrite_that_goes_on_tries_failures_again_and_sees_what_has_change
     assert reasons(plan)[made[0].name] == "photo changed"
 
 
+def test_a_photo_that_killed_and_was_then_replaced_is_tried_as_any_other(studio, luminance, child):
+    studio.shoot("a.png")
+
+    def die() -> int:
+        return studio.run(predictor=luminance(before=lambda photos: os._exit(99))).exit_code
+
+    first = [child(die) for _ in range(3)]
+    left_out = studio.plan()
+    studio.shoot("a.png", seed=9)
+    anew = studio.plan()
+    second = [child(die) for _ in range(3)]
+
+    assert (first, second) == ([99, 99, 99], [99, 99, 10])
+    assert [one.kind for one in left_out.passed_over] == ["crash"]
+    assert (reasons(anew), anew.passed_over) == ({"a.png": "interrupted"}, ())
+
+
 def test_a_photo_that_kills_every_overwrite_is_set_aside(done, luminance, child):
     deadly = done.sha256("b.png")
 

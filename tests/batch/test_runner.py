@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from marigold_cli.batch import pipeline, solo
 from marigold_cli.batch.folder import occupied
 from marigold_cli.batch.journal import Journal
 from marigold_cli.batch.options import Policy
@@ -316,6 +318,53 @@ def test_a_run_whose_first_twenty_photos_all_fail_alike_stops_with_their_cause(
     assert (len(summary.failed), summary.exit_code, summary.stopped) == (20, code, True)
 
 
+def test_what_has_failed_is_counted_in_words(studio):
+    for seed in range(2):
+        (studio.photos / f"{seed}.png").write_bytes(b"no picture")
+
+    studio.run(replace(LAZY, max_failures=1))
+
+    assert studio.diary.of(StopAsked)[0].reason == "1 photo failed"
+
+
+def test_nothing_is_kept_of_a_photo_that_failed(studio, monkeypatch):
+    made = []
+    real = solo.Pipeline
+    monkeypatch.setattr(solo, "Pipeline", lambda *all: made.append(real(*all)) or made[0])
+    studio.shoot("a.png")
+    (studio.photos / "b.png").write_bytes(b"no picture")
+
+    studio.run()
+
+    assert (made[0]._marks, made[0]._held) == ({}, {})
+
+
+@pytest.mark.parametrize(("budget", "most"), [(1 << 30, 4), (400, 2)])
+def test_all_decoders_are_busy_unless_what_they_make_is_heavy(
+    studio, luminance, monkeypatch, budget, most
+):
+    for seed in range(12):
+        studio.shoot(f"{seed:02}.png", seed)
+    crowd, changed, load = [0, 0], threading.Condition(), pipeline.load
+
+    def load_together(*all):
+        with changed:
+            crowd[0] += 1
+            crowd[1] = max(crowd)
+            changed.notify_all()
+            changed.wait_for(lambda: crowd[1] == 4, timeout=0.05)
+            crowd[0] -= 1
+        return load(*all)
+
+    monkeypatch.setattr(pipeline, "load", load_together)
+    monkeypatch.setattr(pipeline, "_DECODERS", 4)
+    monkeypatch.setattr(pipeline, "_BUDGET", budget)
+
+    summary = studio.run(predictor=luminance(photos_per_call=1))
+
+    assert (summary.done, crowd[1]) == (12, most)
+
+
 def test_broken_photos_at_the_beginning_do_not_keep_the_others_from_being_done(studio):
     for seed in range(22):
         (studio.photos / f"{seed:02}.png").write_bytes(b"no picture")
@@ -518,6 +567,11 @@ def test_a_torn_journal_is_told_and_healed(studio):
     assert (summary.done, summary.skipped) == (1, 1)
     assert any("torn" in event.message for event in studio.diary.of(Warned))
     assert len(studio.standing()) == 2
+    studio.shoot("c.png", 3)
+    studio.run()
+    studio.run()
+    assert sum("torn" in event.message for event in studio.diary.of(Warned)) == 1
+    assert read_status(studio.out).bad_lines == 1
 
 
 def test_changed_versions_are_told(studio):

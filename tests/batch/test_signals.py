@@ -242,6 +242,33 @@ def test_a_run_in_another_thread_leaves_signals_alone(studio):
     assert results[0].done == 1
 
 
+def test_who_kills_soon_leaves_less_time_than_was_asked_for_but_others_do_not(child):
+    def work() -> int:
+        stop, stopped = Stop(600.0), threading.Event()
+        with listening(stop, stopped.set, lambda: None, lambda: None, grace_s=25.0):
+            stop.ask("the head stops all")
+            before = stop.grace
+            os.kill(os.getpid(), signal.SIGTERM)
+            stopped.wait()
+            return int(not (before > 500 and 0 < stop.grace <= 25))
+
+    assert child(work) == 0
+
+
+def test_to_hurry_stops_nobody_and_gives_no_time(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(signals.time, "monotonic", lambda: clock[0])
+    stop = Stop(grace_s=25.0)
+
+    stop.hurry(5.0)
+    unasked = stop.is_asked
+    stop.ask("other")
+    clock[0] = 10.0
+    stop.hurry(100.0)
+
+    assert (unasked, stop.grace) == (False, 15.0)
+
+
 def test_the_first_reason_to_stop_is_remembered(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(signals.time, "monotonic", lambda: clock[0])

@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
             with self.tools.disk_calls(self.root, watch):
                 return self.studio.run(policy).exit_code
 
-        self.tools.child(work)
+        assert self.tools.child(work) in (ExitCode.OK, ExitCode.PARTIAL, -signal.SIGKILL)
         if self.studio.out.exists():
             assert set(self.studio.lies()) <= self.damaged_paths()
         self.attempt(invert, policy)

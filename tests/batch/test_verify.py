@@ -10,13 +10,16 @@ from dataclasses import replace
 import pytest
 
 from marigold_cli.batch.folder import occupied
+from marigold_cli.batch.journal import fold
 from marigold_cli.batch.options import Policy
-from marigold_cli.batch.outputs import Damage
+from marigold_cli.batch.outputs import Damage, find_damage
 from marigold_cli.batch.settings import fingerprint
 from marigold_cli.batch.shard import Shard
 from marigold_cli.batch.status import read_status
 from marigold_cli.batch.verify import verify
 from marigold_cli.errors import ExitCode, NoInputError
+
+ENDINGS = ("_color.png", "_depth.npy")
 
 
 @pytest.fixture
@@ -151,6 +154,20 @@ def test_a_forged_journal_leads_to_no_file_outside(done, path):
     kinds = {one.path: one.kind for one in verify(done.out)}
 
     assert kinds[path] == "missing"
+
+
+def test_outputs_are_looked_at_several_at_a_time_and_told_of_in_order(done):
+    together = threading.Barrier(5)
+
+    def find(out, file) -> str:
+        together.wait(timeout=10)
+        return "size"
+
+    found = find_damage(done.out, fold(done.out).entries, find)
+
+    assert [(one.name, one.path) for one in found] == [
+        (f"{seed}.png", f"{seed}{ending}") for seed in range(5) for ending in ENDINGS
+    ]
 
 
 def killed_after(studio, luminance, child, number: int, policy: Policy) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
+import json
 import os
 import platform
 import random
@@ -21,8 +22,10 @@ from pathlib import Path
 
 import pytest
 
+from marigold_cli.batch import worker
 from marigold_cli.batch.folder import Workplace
 from marigold_cli.batch.head import Head
+from marigold_cli.batch.journal import journal_of
 from marigold_cli.batch.options import Policy, RunOptions
 from marigold_cli.batch.outcome import Outcome
 from marigold_cli.batch.planner import make_plan
@@ -34,7 +37,15 @@ from marigold_cli.batch.status import read_status
 from marigold_cli.batch.verify import verify
 from marigold_cli.batch.wire import TALK
 from marigold_cli.batch.worker import Leader
-from marigold_cli.errors import DeviceError, ExitCode, MarigoldError, OutputError, OutputInUseError
+from marigold_cli.errors import (
+    DeviceError,
+    ExitCode,
+    Kind,
+    MarigoldError,
+    OutputError,
+    OutputInUseError,
+)
+from marigold_cli.files.walk import Unread
 
 pytestmark = [
     pytest.mark.program,
@@ -286,6 +297,51 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
     assert six.run().done + summary.done == 6
 
 
+def test_a_photo_that_kills_a_worker_beside_the_leader_is_remembered(
+    six, engine, luminance, monkeypatch
+):
+    """The engine that started both then stops the leader, and would kill it within its grace."""
+    monkeypatch.setattr(worker, "_GRACE_S", 0.2)
+    dead = six.root / "dead"
+    deadly = Once(dead, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    engine.predictors = [luminance(), luminance(photos_per_call=1, before=deadly)]
+    policy = replace(LAZY, grace_s=600)
+    options = RunOptions(out=six.out, policy=policy)
+    engine.options, engine.settings, engine.started = options, six.settings(), 1
+    engine.pids[engine.fork(1)] = 1
+
+    def be_stopped_by_the_engine(photos) -> None:
+        for _ in range(1000):
+            if dead.exists():
+                break
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    mine = luminance(photos_per_call=1, before=be_stopped_by_the_engine)
+    leader = Leader(Head(engine.store, 2), lambda: mine)
+    plan = make_plan(six.found(), six.settings(), six.out, policy, run_id="this")
+    summary = run_batch(plan, options, leader, six.diary)
+
+    records = map(json.loads, journal_of(six.out, worker=1).read_text().splitlines())
+    suspects = {record["input"] for record in records if record["ev"] == "start"}
+    assert (summary.signal, six.records("end")[-1]["lost"]) == (signal.SIGTERM, [1])
+    assert {job.ref.name for job in six.plan().jobs if job.alone} == suspects != set()
+    assert six.run().done + summary.done == 6
+
+
+def test_a_folder_that_cannot_be_read_is_no_failed_photo_when_a_worker_has_died(
+    six, engine, luminance
+):
+    six.unread = (Unread("locked/", Kind.PERMISSION, "locked: the folder cannot be read"),)
+    deadly = Once(six.root / "dead", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    engine.predictors = [luminance(photos_per_call=1, before=deadly)]
+
+    summary = six.run_together(engine, replace(LAZY, max_failures=1))
+
+    assert (summary.done, summary.exit_code, engine.started) == (6, ExitCode.PARTIAL, 2)
+    assert [one.name for one in summary.failed] == ["locked/"]
+
+
 def test_the_count_of_failures_goes_on_when_a_worker_has_died(six, engine, luminance):
     for name in ("a.png", "b.png"):
         (six.photos / name).write_bytes(b"no picture")
@@ -405,6 +461,18 @@ def test_the_time_limit_of_the_head_stops_the_workers(six, engine, luminance):
     assert (summary.exit_code, summary.stopped) == (ExitCode.STOPPED, True)
     assert not any(job.alone for job in six.plan().jobs)
     assert six.run().done + summary.done == 6
+
+
+def test_the_head_s_stop_leaves_the_workers_all_the_grace_time(six, engine, luminance, monkeypatch):
+    monkeypatch.setattr(worker, "_GRACE_S", 0.0)  # of signals
+    engine.predictors = [
+        luminance(photos_per_call=1, before=lambda photos: time.sleep(0.8)) for _ in range(2)
+    ]
+
+    summary = six.run_together(engine, replace(LAZY, max_time_s=0.4, grace_s=60))
+
+    assert (summary.exit_code, summary.failed) == (ExitCode.STOPPED, ())
+    assert 0 < summary.done < 6
 
 
 def test_a_folder_that_workers_are_in_is_closed_to_others(six, engine, luminance):

@@ -21,7 +21,8 @@ from marigold_cli.batch.folder import bind, occupied
 from marigold_cli.batch.journal import JOURNAL, Journal
 from marigold_cli.batch.options import OutputOptions
 from marigold_cli.batch.plan import outputs_for
-from marigold_cli.batch.records import Done, End, OutputFile, Run
+from marigold_cli.batch.records import Done, OutputFile
+from marigold_cli.batch.runs import End, Run
 from marigold_cli.batch.settings import fingerprint, make_settings
 from marigold_cli.batch.versions import versions
 from marigold_cli.checkpoints.resolve import resolve

@@ -52,6 +52,8 @@ class Mean:
 
     def predict(self, photos, on_step):
         from marigold_cli.depth import DepthMap
+        if str(photos[0].pixels.shape[0]) == os.environ.get("POISON"):
+            os.kill(os.getpid(), 9)
         for step in range(10):
             time.sleep(float(os.environ.get("PATIENCE", 0)) / 10)
             on_step(step + 1, 10)
@@ -238,6 +240,21 @@ def test_ranks_of_an_engine_end_well_though_a_photo_fails(folder: Path) -> None:
 
     assert code == 0, err
     assert json.loads(out)["exit_code"] == ExitCode.PARTIAL
+    assert len(done(folder / "depths")) == 11
+    assert finish(folder, *MARIGOLD, "status", "depths")[0] == ExitCode.PARTIAL
+
+
+@pytest.mark.slow
+def test_a_photo_that_kills_its_rank_is_set_aside_by_name_and_the_others_are_done(
+    folder: Path,
+) -> None:
+    torchrun = ["torchrun", "--standalone", "--nproc-per-node", "2", "--max-restarts", "3"]
+    line = [*torchrun, "-m", "marigold_cli", *RUN, "--device", "cpu", "--grace", "1s"]
+
+    code, _, err = finish(folder, *line, PATIENCE="0.1", POISON="11")  # 03.png has so many rows
+
+    assert code == 0, err
+    assert "03.png: the program died 2 times while it was working on nothing but this photo" in err
     assert len(done(folder / "depths")) == 11
     assert finish(folder, *MARIGOLD, "status", "depths")[0] == ExitCode.PARTIAL
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from marigold_cli.batch.journal import JOURNAL, Journal
-from marigold_cli.batch.records import Done, Failed, OutputFile, Run
+from marigold_cli.batch.records import Done, Failed, OutputFile
+from marigold_cli.batch.runs import Run
 from marigold_cli.depth import DepthKind, DepthMap
 from marigold_cli.errors import DataSetError, UsageError
 from marigold_cli.evaluation.cost import Cost, keep_peak

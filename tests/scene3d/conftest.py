@@ -15,7 +15,8 @@ from PIL import Image
 from marigold_cli.batch.folder import bind, occupied
 from marigold_cli.batch.journal import JOURNAL, Journal
 from marigold_cli.batch.options import OutputOptions
-from marigold_cli.batch.records import Done, End, OutputFile, Run
+from marigold_cli.batch.records import Done, OutputFile
+from marigold_cli.batch.runs import End, Run
 from marigold_cli.batch.settings import Settings, fingerprint, make_settings
 from marigold_cli.checkpoints.card import Card
 from marigold_cli.depth import DepthKind, DepthMap
