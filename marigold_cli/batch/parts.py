@@ -10,7 +10,6 @@ its first line is not the one that is looked for. So what a killed worker has ma
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -31,6 +30,7 @@ from marigold_cli.depth import Floats
 from marigold_cli.errors import ImageError, Kind, UsageError
 from marigold_cli.files.atomic import write_durably
 from marigold_cli.files.disk import read_plain
+from marigold_cli.files.npy import decode_npy, encode_npy
 from marigold_cli.inference.options import Recipe
 
 
@@ -107,14 +107,11 @@ class Parts:
         title, _, content = data.partition(b"\n")
         if title != self._title(origin, part, content):
             return None
-        members: Floats = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-        return members
+        return decode_npy(content)
 
     def put(self, origin: Origin, part: Part, members: Floats) -> None:
         """Lay members [N, C, PH, PW] down for whoever merges them."""
-        file = io.BytesIO()
-        np.lib.format.write_array(file, members, allow_pickle=False)
-        content = file.getvalue()
+        content = encode_npy(members)
         data = self._title(origin, part, content) + b"\n" + content
         files = [(self._path(origin.job, part), data)]
         write_durably(self.place.root, files, self.place.temporary, self.place.fsync)

@@ -206,8 +206,8 @@ Grace = Annotated[
     control_flag(
         metavar="TIME",
         parser=duration,
-        help="Time that photos in hand get to finish when a run is to stop early; unset: 25s. "
-        "After a signal under torchrun or accelerate at most that: they kill after 30s.",
+        help="Time that photos in hand get to finish when a run is to stop early, after a signal "
+        "under torchrun or accelerate at most 25s, for they kill after 30s; unset: 25s.",
         show_default=False,
     ),
 ]

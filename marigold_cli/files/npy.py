@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import threading
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 
@@ -10,6 +12,9 @@ import numpy as np
 from marigold_cli.depth import Floats
 
 SIGNATURE = b"\x93NUMPY"
+
+# Headers are Python literals, and Python before 3.11.8 fails where two threads parse at a time.
+_PARSING = threading.Lock()
 
 
 def stream_npy(shape: tuple[int, ...], strips: Iterable[Floats]) -> Iterator[bytes | memoryview]:
@@ -38,5 +43,20 @@ def decode_npy(data: bytes) -> np.ndarray:
     Raises:
         ValueError: damaged, or with objects, which would be code.
     """
-    values: np.ndarray = np.load(BytesIO(data), allow_pickle=False)
+    with _PARSING:
+        values: np.ndarray = np.load(BytesIO(data), allow_pickle=False)
     return values
+
+
+def parse_header(text: bytes) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Read the text of a header: the shape and type of its array.
+
+    Raises:
+        ValueError: cut off or damaged.
+    """
+    try:
+        with _PARSING:
+            fields = ast.literal_eval(text.decode("latin-1").strip())
+        return tuple(fields["shape"]), np.dtype(fields["descr"])
+    except (ValueError, SyntaxError, TypeError, KeyError) as error:
+        raise ValueError("is cut off or damaged in its header") from error

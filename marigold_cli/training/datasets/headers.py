@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import struct
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from marigold_cli.files.npy import SIGNATURE as NPY_SIGNATURE
+from marigold_cli.files.npy import parse_header
 from marigold_cli.files.orientation import is_sideways, orientation_of
 from marigold_cli.files.png import SIGNATURE as PNG_SIGNATURE
 from marigold_cli.files.storage import OpenFile
@@ -139,11 +139,7 @@ def _read_npy(file: OpenFile) -> Header:
 
 @lru_cache(maxsize=64)  # files of a set mostly say the same, and parsing takes the longest
 def _parse_npy(text: bytes) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
-    try:
-        fields = ast.literal_eval(text.decode("latin-1").strip())
-        shape, dtype = tuple(fields["shape"]), np.dtype(fields["descr"])
-    except (ValueError, SyntaxError, TypeError, KeyError) as error:
-        raise ValueError("is cut off or damaged in its header") from error
+    shape, dtype = parse_header(text)
     if dtype.kind not in "buif":
         raise ValueError(f"holds {dtype} instead of numbers")
     return shape, dtype
