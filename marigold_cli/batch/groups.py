@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from marigold_cli.batch.plan import Job
-from marigold_cli.batch.stages import Loaded, Origin
+from marigold_cli.batch.stages import Loaded
 
-_PIXEL_BYTES = 6  # three colours, and a copy of them while they are turned and converted
+_COPIES = 2  # of a photo's pixels while they are turned and converted
 
 
 class Pause:
@@ -62,10 +62,9 @@ class Gauge:
     budget: int
     _swelling: float = 0.0  # bytes in memory for one of a file, at most so far; 0: unknown
 
-    def learn(self, origin: Origin) -> None:
+    def learn(self, loaded: Loaded) -> None:
         """Take account of a photo that was decoded."""
-        height, width = origin.photo_size
-        swelling = _PIXEL_BYTES * height * width / max(1, origin.size)
+        swelling = _COPIES * weigh_loaded(loaded) / max(1, loaded.origin.size)
         self._swelling = max(self._swelling, swelling)
 
     def guess(self, job: Job | Pause) -> float:

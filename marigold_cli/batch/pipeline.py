@@ -84,7 +84,6 @@ class Pipeline:
                     break
                 self._predict(group, writers)
                 for loaded in group:
-                    self._gauge.learn(loaded.origin)
                     self._held.pop(loaded.origin.job, None)
 
     def _groups(self, jobs: Iterable[Job | Pause]) -> Generator[list[Loaded], None, None]:
@@ -105,11 +104,13 @@ class Pipeline:
         self._marks[job] = self.journal.note(start)
         policy = DecodePolicy(self.shift.policy.max_pixels, self.predictor.long_edge)
         try:
-            return load(job, policy)
+            loaded = load(job, policy)
         except Exception as error:
             self._held.pop(job, None)
             self._fail(job, failure_of(name, error))
             return None
+        self._gauge.learn(loaded)
+        return loaded
 
     def _limit(self, loaded: Loaded) -> int:
         """How many photos go together; the number may shrink with the memory."""
