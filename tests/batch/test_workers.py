@@ -34,6 +34,7 @@ from marigold_cli.batch.runner import run_batch
 from marigold_cli.batch.shift import Shift
 from marigold_cli.batch.signals import Stop
 from marigold_cli.batch.status import read_status
+from marigold_cli.batch.summary import Summary
 from marigold_cli.batch.verify import verify
 from marigold_cli.batch.wire import TALK
 from marigold_cli.batch.worker import Leader
@@ -270,16 +271,21 @@ def test_a_worker_that_is_stopped_by_another_leaves_its_photos_to_those_after_it
     assert not any(record["alone"] for record in six.records("start"))
 
 
+def lead(six, engine, mine, policy: Policy) -> Summary:
+    """Lead one other worker, as under an engine that has started both."""
+    options = RunOptions(out=six.out, policy=policy)
+    engine.options, engine.settings, engine.started = options, six.settings(), 1
+    engine.pids[engine.fork(1)] = 1
+    plan = make_plan(six.found(), six.settings(), six.out, policy, run_id="this")
+    return run_batch(plan, options, Leader(Head(engine.store, 2), lambda: mine), six.diary)
+
+
 def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six, engine, luminance):
     """So that the engine that has started both begins again."""
     engine.predictors = [
         luminance(),
         luminance(photos_per_call=1, before=Once(six.root / "x", be_pre_empted)),
     ]
-    policy = replace(LAZY, grace_s=0)
-    options = RunOptions(out=six.out, policy=policy)
-    engine.options, engine.settings, engine.started = options, six.settings(), 1
-    engine.pids[engine.fork(1)] = 1
 
     def wait_for_the_other(photos) -> None:
         for _ in range(1000):
@@ -288,9 +294,7 @@ def test_the_leader_ends_with_an_error_when_a_worker_was_stopped_by_another(six,
             time.sleep(0.01)
 
     mine = luminance(photos_per_call=1, before=wait_for_the_other)
-    leader = Leader(Head(engine.store, 2), lambda: mine)
-    plan = make_plan(six.found(), six.settings(), six.out, policy, run_id="this")
-    summary = run_batch(plan, options, leader, six.diary)
+    summary = lead(six, engine, mine, replace(LAZY, grace_s=0))
 
     assert (summary.exit_code, summary.stopped) == (ExitCode.DEVICE, True)
     assert re.match(r"worker 1 on .* was stopped: SIGTERM", summary.error)
@@ -305,10 +309,6 @@ def test_a_photo_that_kills_a_worker_beside_the_leader_is_remembered(
     dead = six.root / "dead"
     deadly = Once(dead, lambda: os.kill(os.getpid(), signal.SIGKILL))
     engine.predictors = [luminance(), luminance(photos_per_call=1, before=deadly)]
-    policy = replace(LAZY, grace_s=600)
-    options = RunOptions(out=six.out, policy=policy)
-    engine.options, engine.settings, engine.started = options, six.settings(), 1
-    engine.pids[engine.fork(1)] = 1
 
     def be_stopped_by_the_engine(photos) -> None:
         for _ in range(1000):
@@ -318,9 +318,7 @@ def test_a_photo_that_kills_a_worker_beside_the_leader_is_remembered(
         os.kill(os.getpid(), signal.SIGTERM)
 
     mine = luminance(photos_per_call=1, before=be_stopped_by_the_engine)
-    leader = Leader(Head(engine.store, 2), lambda: mine)
-    plan = make_plan(six.found(), six.settings(), six.out, policy, run_id="this")
-    summary = run_batch(plan, options, leader, six.diary)
+    summary = lead(six, engine, mine, replace(LAZY, grace_s=600))
 
     records = map(json.loads, journal_of(six.out, worker=1).read_text().splitlines())
     suspects = {record["input"] for record in records if record["ev"] == "start"}
